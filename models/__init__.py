@@ -1,0 +1,27 @@
+"""The tables of Kasparro: names, columns and constraints, and nothing else.
+
+No query, no session and no I/O lives here. Rows are written by `ingest.store` and `ingest.runs`
+and read for the API by `webapp.queries`.
+"""
+
+from models.base import Base
+from models.checkpoint import Checkpoint
+from models.dataset import dataset_table
+from models.raw import RawPage
+from models.reject import Reject
+from models.run import OPEN_RUN_PER_SOURCE, OPEN_STATES, RUN_STATES, TERMINAL_STATES, Run
+from models.source import Source
+
+__all__ = [
+    "OPEN_RUN_PER_SOURCE",
+    "OPEN_STATES",
+    "RUN_STATES",
+    "TERMINAL_STATES",
+    "Base",
+    "Checkpoint",
+    "RawPage",
+    "Reject",
+    "Run",
+    "Source",
+    "dataset_table",
+]
