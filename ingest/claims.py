@@ -1,0 +1,139 @@
+"""A worker's hold on a run: claimed, guarded, counted, renewed, and ended.
+
+Every change of state is a compare-and-set in PostgreSQL on the run's fence. The caller opens the transaction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Integer, cast, func, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ingest.errors import LeaseLost
+from ingest.runs import source_of
+from models import Run, Source
+
+COUNTERS = ("fetched", "inserted", "updated", "unchanged", "rejected", "superseded")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run that this worker may execute, as long as the source's fence is `fence`."""
+
+    run_id: int
+    source: str
+    fence: int
+    mode: str
+    attempts: int
+    request_id: str | None
+
+
+def claim(tx: Connection, run_id: int, *, worker: str, lease: float) -> Claim | None:
+    """Take the run: state, lease, attempt, and a new fence. None when it is not to be had now.
+
+    The fence is minted under the row lock of the source, so a takeover waits for a page that is just
+    being committed, and whoever held the run before is fenced from then on.
+    """
+    source = source_of(tx, run_id)
+    if source is None:
+        return None
+    fence = tx.scalar(select(Source.fence).where(Source.name == source).with_for_update()) or 0
+    row = tx.execute(
+        update(Run)
+        .where(Run.id == run_id, _claimable())
+        .values(
+            state="running",
+            fence=fence + 1,
+            worker=worker,
+            attempts=Run.attempts + 1,
+            started_at=func.coalesce(Run.started_at, func.now()),
+            lease_until=lease_end(lease),
+            lease_expiries=Run.lease_expiries + cast(Run.state == "running", Integer),
+        )
+        .returning(Run.mode, Run.attempts, Run.request_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    tx.execute(update(Source).where(Source.name == source).values(fence=fence + 1))
+    return Claim(run_id, source, fence + 1, row.mode, row.attempts, row.request_id)
+
+
+def _claimable() -> Any:
+    waiting = (Run.state == "queued") & (Run.not_before.is_(None) | (Run.not_before <= func.now()))
+    abandoned = (Run.state == "running") & (Run.lease_until < func.now())
+    return waiting | abandoned
+
+
+def lease_end(seconds: float) -> Any:
+    """The end of a lease that begins now, by the database's clock alone."""
+    return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+
+
+def guard(tx: Connection, claim: Claim) -> None:
+    """Begin a transaction that writes data: hold the source's fence, and stop if it is no longer ours.
+
+    FOR SHARE makes a takeover wait until this transaction ends; FOR KEY SHARE or no lock would not.
+    """
+    fence = tx.scalar(select(Source.fence).where(Source.name == claim.source).with_for_update(read=True))
+    if fence != claim.fence:
+        raise LeaseLost(
+            f"run {claim.run_id} of {claim.source} has fence {claim.fence}; the source is at {fence}"
+        )
+
+
+def started(tx: Connection, claim: Claim, positions: Mapping[str, Any]) -> None:
+    """Note where the source stood when the run first began."""
+    before = func.coalesce(Run.position_before, cast(dict(positions), JSONB))
+    tx.execute(_ours(claim).values(position_before=before))
+
+
+def count(
+    tx: Connection, claim: Claim, counts: Mapping[str, int], position: Mapping[str, Any] | None
+) -> None:
+    """Add a page's outcome to the run's counters, in the page's own transaction. Raises LeaseLost."""
+    added = {name: getattr(Run, name) + counts[name] for name in COUNTERS}
+    after = {} if position is None else {"position_after": position}
+    _expect_ours(tx, claim, _ours(claim).values(pages=Run.pages + 1, **added, **after))
+
+
+def _ours(claim: Claim) -> Any:
+    return update(Run).where(Run.id == claim.run_id, Run.fence == claim.fence, Run.state == "running")
+
+
+def _expect_ours(tx: Connection, claim: Claim, statement: Any) -> Any:
+    """Execute an update of the claimed run and return its row. Raises LeaseLost where it is not ours."""
+    row = tx.execute(statement.returning(Run.cancel_requested)).one_or_none()
+    if row is None:
+        raise LeaseLost(f"run {claim.run_id} of {claim.source} is no longer ours")
+    return row
+
+
+def renew(tx: Connection, claim: Claim, *, lease: float) -> bool:
+    """Extend the lease. Returns whether somebody asked to cancel. Raises LeaseLost."""
+    return bool(_expect_ours(tx, claim, _ours(claim).values(lease_until=lease_end(lease))).cancel_requested)
+
+
+def finish(
+    tx: Connection, claim: Claim, state: str, *, kind: str | None = None, message: str | None = None
+) -> None:
+    """End the run: succeeded, failed or cancelled. Raises LeaseLost when it is no longer ours."""
+    guard(tx, claim)
+    ended = {"state": state, "finished_at": func.now(), "lease_until": None, "error_kind": kind}
+    _expect_ours(tx, claim, _ours(claim).values(error_message=message, **ended))
+
+
+def hand_back(tx: Connection, claim: Claim, *, seconds: float = 0, why: str | None = None) -> bool:
+    """Put a running run back into the queue; the attempt does not count, for nobody failed.
+
+    Returns False when the run is no longer ours. `why` tells people what a queued run waits for.
+    """
+    waiting = {
+        "state": "queued",
+        "lease_until": None,
+        "published_at": None,
+        "not_before": lease_end(seconds) if seconds > 0 else None,
+        "attempts": Run.attempts - 1,
+        "error_message": why,
+    }
+    return tx.execute(_ours(claim).values(**waiting).returning(Run.id)).one_or_none() is not None

@@ -1,0 +1,162 @@
+"""One run from wake-up to end: lock, claim, pull, and the state that tells what happened."""
+
+import time
+from collections.abc import Callable
+
+import redis
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from ingest import claims, runs
+from ingest.claims import Claim
+from ingest.declared import Catalog, Source
+from ingest.errors import Cancelled, IngestError, LeaseLost, SourceBroken, TryLater
+from ingest.http import Http
+from ingest.lease import Lease
+from ingest.lock import SourceLock
+from ingest.log import bound
+from ingest.pipeline import pull
+from ingest.quota import Quota
+from ingest.settings import Settings
+
+log = structlog.get_logger()
+
+# A full disk or a held lock is not mended by asking again at once.
+PATIENCE = 10.0
+
+
+def execute(
+    db: Engine,
+    broker: "redis.Redis | None",
+    catalog: Catalog,
+    settings: Settings,
+    run_id: int,
+    *,
+    worker: str,
+    stopping: Callable[[], bool] = lambda: False,
+) -> str:
+    """Execute the run if it is to be had now; return a word for the outcome. Being told twice is harmless.
+
+    Without a broker (`run --local`) there is no lock, and the lease and fence in PostgreSQL do all the work.
+    """
+    with db.connect() as connection:
+        source_name = runs.source_of(connection, run_id)
+    if source_name is None:
+        return "ended"
+    lock = None if broker is None else SourceLock(broker, source_name, seconds=settings.lease)
+    if lock is not None and not lock.acquire():
+        return "locked"
+    try:
+        return _claimed(db, lock, catalog, settings, run_id, worker=worker, stopping=stopping)
+    finally:
+        if lock is not None:
+            _release(lock)
+
+
+def _release(lock: SourceLock) -> None:
+    try:
+        lock.release()
+    except redis.RedisError as error:
+        log.warning("lock not released; it ends by itself", error=type(error).__name__)
+
+
+def _claimed(
+    db: Engine,
+    lock: SourceLock | None,
+    catalog: Catalog,
+    settings: Settings,
+    run_id: int,
+    *,
+    worker: str,
+    stopping: Callable[[], bool],
+) -> str:
+    with db.begin() as tx:
+        claim = claims.claim(tx, run_id, worker=worker, lease=settings.lease)
+    if claim is None:
+        return "not claimable"
+    with bound(run_id=run_id, source=claim.source, request_id=claim.request_id):
+        log.info("run claimed", attempt=claim.attempts, fence=claim.fence)
+        lease = Lease(db, claim, lock, seconds=settings.lease, every=settings.renew_every, stopping=stopping)
+        quota = Quota("memory://" if lock is None else settings.redis_url)
+        with lease, Http(quota, longest_wait=settings.longest_wait, stop=lease.interrupted) as http:
+            outcome = carry_out(db, catalog.sources.get(claim.source), claim, http, lease)
+        log.info("run left", outcome=outcome)
+    return outcome
+
+
+def carry_out(db: Engine, source: Source | None, claim: Claim, http: Http, lease: Lease) -> str:
+    """Pull the source and leave its run in the state that tells what happened."""
+    try:
+        _pull_declared(db, source, claim, http, lease)
+        return _end(db, claim, "succeeded")
+    except LeaseLost as error:
+        log.warning("lease lost", detail=str(error))
+        return "lost"
+    except (OperationalError, InterfaceError) as error:
+        # Whether the page's commit happened is not known here and need not be: the run goes back to the
+        # queue, and whoever claims it next begins at the checkpoint.
+        return _wait_for_database(db, claim, lease, error)
+    except IngestError as error:
+        return _settle(db, claim, lease, error)
+    except (SystemExit, KeyboardInterrupt):
+        _put_back(db, claim)
+        raise
+    except Exception as error:
+        log.exception("run failed")
+        _end(db, claim, "failed", kind="bug", message=f"{type(error).__name__} in Kasparro itself: {error}")
+        raise
+
+
+def _pull_declared(db: Engine, source: Source | None, claim: Claim, http: Http, lease: Lease) -> None:
+    if source is None:
+        message = (
+            f"{claim.source} is no longer in the catalogue; add catalog/sources/{claim.source}.yaml again"
+        )
+        raise SourceBroken(message, kind="catalogue")
+    pull(db, source, claim, http, lease)
+
+
+def _settle(db: Engine, claim: Claim, lease: Lease, error: IngestError) -> str:
+    """What each of our own errors means for the run."""
+    if isinstance(error, SourceBroken):
+        return _end(db, claim, "failed", kind=error.kind, message=str(error))
+    if isinstance(error, TryLater):
+        return _put_back(db, claim, seconds=error.seconds, why=str(error))
+    if isinstance(error, Cancelled):
+        return _end(db, claim, "cancelled")
+    try:
+        lease.check()
+    except Cancelled:
+        return _end(db, claim, "cancelled")
+    except IngestError as reason:
+        log.info("stopping", reason=str(reason))
+    return _put_back(db, claim)
+
+
+def _end(db: Engine, claim: Claim, state: str, *, kind: str | None = None, message: str | None = None) -> str:
+    with db.begin() as tx:
+        claims.finish(tx, claim, state, kind=kind, message=message)
+    if state == "failed":
+        log.error("run failed", kind=kind, message=message)
+    return state
+
+
+def _put_back(db: Engine, claim: Claim, *, seconds: float = 0, why: str | None = None) -> str:
+    with db.begin() as tx:
+        ours = claims.hand_back(tx, claim, seconds=seconds, why=why)
+    log.info("run put back", seconds=seconds, why=why, ours=ours)
+    return "put back" if ours else "lost"
+
+
+def _wait_for_database(db: Engine, claim: Claim, lease: Lease, error: DBAPIError) -> str:
+    """Put the run back as soon as the database answers; after the lease somebody else will have taken it."""
+    why = f"PostgreSQL: {type(error.orig).__name__}"
+    log.warning("database away", error=why)
+    give_up = time.monotonic() + lease.seconds
+    while time.monotonic() < give_up:
+        try:
+            return _put_back(db, claim, seconds=0 if error.connection_invalidated else PATIENCE, why=why)
+        except (OperationalError, InterfaceError):
+            time.sleep(0.5)
+    return "lost"

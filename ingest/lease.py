@@ -1,0 +1,90 @@
+"""Holding a run: a thread renews the lease in PostgreSQL and the lock in Redis while pages are loaded."""
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+import redis
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from ingest import claims
+from ingest.claims import Claim
+from ingest.errors import Cancelled, LeaseLost, Stopped
+from ingest.lock import SourceLock
+
+log = structlog.get_logger()
+
+
+class Lease:
+    """A context in which the claim stays ours; `check` between pages says when it must end.
+
+    PostgreSQL decides: while the lease is renewed there, a Redis that is away is survived. A lock that
+    Redis has forgotten (a restart, FLUSHALL) is taken again; one that another worker holds ends the run here.
+    """
+
+    def __init__(
+        self,
+        db: Engine,
+        claim: Claim,
+        lock: SourceLock | None,
+        *,
+        seconds: float,
+        every: float,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.db, self.claim, self.lock = db, claim, lock
+        self.seconds, self.every, self.stopping = seconds, every, stopping
+        self.interrupted = threading.Event()
+        self._lost = self._cancelled = False
+        self._ended = threading.Event()
+        self._renewed = time.monotonic()
+        self._thread = threading.Thread(target=self._keep, name=f"lease of run {claim.run_id}", daemon=True)
+
+    def __enter__(self) -> "Lease":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raise LeaseLost, Cancelled or Stopped when the run must not go on here."""
+        if self._lost:
+            raise LeaseLost(f"the lease of run {self.claim.run_id} ended")
+        if self._cancelled:
+            raise Cancelled(f"run {self.claim.run_id} was cancelled")
+        if self.stopping():
+            raise Stopped("the worker is stopping")
+
+    def _keep(self) -> None:
+        while not self._ended.wait(min(self.every, 1.0)):
+            if time.monotonic() - self._renewed >= self.every:
+                self._renew()
+            if self._lost or self._cancelled or self.stopping():
+                self.interrupted.set()
+
+    def _renew(self) -> None:
+        try:
+            with self.db.begin() as tx:
+                self._cancelled = claims.renew(tx, self.claim, lease=self.seconds)
+            self._renewed = time.monotonic()
+            self._renew_lock()
+        except LeaseLost:
+            self._lost = True
+        except DBAPIError as error:
+            log.warning("lease not renewed", error=type(error).__name__)
+            self._lost = time.monotonic() - self._renewed > self.seconds - self.every
+
+    def _renew_lock(self) -> None:
+        if self.lock is None:
+            return
+        try:
+            self._lost = not self.lock.renew()
+        except redis.RedisError as error:
+            log.warning("lock not renewed", error=type(error).__name__)

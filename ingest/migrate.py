@@ -1,0 +1,159 @@
+"""Bringing a database up to the code and the catalogue: migrations, dataset tables, sources.
+
+Dataset tables only grow: a new table, a new column, a new index, a constraint loosened. Whatever would
+lose or refuse data is not done but told, with a plan.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, MetaData, text
+
+from ingest.declared import Catalog
+from ingest.errors import ConfigInvalid
+from ingest.fields import dataset_table
+from ingest.runs import register
+
+ROOT = Path(__file__).resolve().parent.parent
+# Any number will do, as long as all processes that migrate use the same one.
+ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(4711002)")
+
+
+def migrate(db: Engine, catalog: Catalog) -> list[str]:
+    """Bring everything up to date in one transaction; return what was done. Raises ConfigInvalid."""
+    with db.begin() as tx:
+        tx.execute(ONE_AT_A_TIME)
+        before = revision(tx)
+        command.upgrade(_config(tx), "head")
+        done = [] if revision(tx) == before else [f"schema: {before or 'nothing'} -> {revision(tx)}"]
+        done += bring_up_datasets(tx, catalog)
+        return done + register_sources(tx, catalog)
+
+
+def _config(tx: Connection | None = None) -> Config:
+    config = Config(ROOT / "alembic.ini")
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    config.attributes["connection"] = tx
+    return config
+
+
+def revision(tx: Connection) -> str | None:
+    """The migration that the database is at."""
+    return MigrationContext.configure(tx).get_current_revision()
+
+
+def head() -> str | None:
+    """The migration that the code asks for."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def register_sources(tx: Connection, catalog: Catalog) -> list[str]:
+    """Make the row and the raw partition of every declared source; return the new ones."""
+    known = set(tx.scalars(text("SELECT name FROM sources")))
+    for source in catalog.sources.values():
+        register(tx, source.name, source.digest)
+        if source.name not in known:
+            tx.execute(text(_PARTITION.format(name=source.name)))
+    return [f"source {name}: registered" for name in sorted(set(catalog.sources) - known)]
+
+
+# The name has passed the catalogue's check: lower-case letters, digits and underscores.
+_PARTITION = "CREATE TABLE IF NOT EXISTS raw_{name} PARTITION OF raw_data FOR VALUES IN ('{name}')"
+
+
+def bring_up_datasets(tx: Connection, catalog: Catalog) -> list[str]:
+    """Add what the declarations have and the tables lack; return what was done. Raises ConfigInvalid."""
+    differences = list(_flat(compare_metadata(_comparison(tx, catalog), _declared(catalog))))
+    if refused := [problem for difference in differences if (problem := _refusal(difference))]:
+        raise ConfigInvalid(refused)
+    operations = Operations(MigrationContext.configure(tx))
+    return [done for difference in differences if (done := _apply(operations, difference))]
+
+
+def _declared(catalog: Catalog) -> MetaData:
+    declared = MetaData()
+    for dataset in catalog.datasets.values():
+        dataset_table(dataset).to_metadata(declared)
+    return declared
+
+
+def _comparison(tx: Connection, catalog: Catalog) -> MigrationContext:
+    def ours(name: str | None, kind: str, parents: object) -> bool:
+        return kind != "table" or name in catalog.datasets
+
+    return MigrationContext.configure(tx, opts={"include_name": ours, "compare_type": True})
+
+
+def _flat(differences: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    """Alembic gives a list where one column differs in several ways."""
+    for difference in differences:
+        yield from difference if isinstance(difference, list) else [difference]
+
+
+def _refusal(difference: tuple[Any, ...]) -> str | None:
+    """The plan for a change that would lose or refuse data; None when it is safe."""
+    match difference:
+        case ("modify_type", _, table, column, _, old, new):
+            return (
+                f"{table}.{column} is {old} but declared as {new}. Add a new field, fill it by a full run "
+                f"(kasparro run SOURCE --full), then drop the old one"
+            )
+        case ("modify_nullable", _, table, column, _, True, False):
+            return f"{table}.{column} is now declared as required, but the table admits none. Drop `required`"
+        case ("add_column", _, table, column) if not column.nullable:
+            return f"{table}.{column.name} is new and required, but rows exist. Declare it without `required`"
+    return None
+
+
+def _apply(operations: Operations, difference: tuple[Any, ...]) -> str | None:
+    """Do one safe change and say what it was; what needs nothing done gives None."""
+    action = ADDITIVE.get(difference[0])
+    return None if action is None else action(operations, difference)
+
+
+def _add_table(operations: Operations, difference: tuple[Any, ...]) -> str:
+    difference[1].create(operations.get_bind())
+    return f"dataset {difference[1].name}: table made"
+
+
+def _add_column(operations: Operations, difference: tuple[Any, ...]) -> str:
+    _, _, table, column = difference
+    operations.add_column(table, column.copy() if hasattr(column, "copy") else column)
+    return f"dataset {table}: column {column.name} added"
+
+
+def _add_index(operations: Operations, difference: tuple[Any, ...]) -> str | None:
+    index = difference[1]
+    index.create(operations.get_bind(), checkfirst=True)
+    return f"dataset {index.table.name}: index {index.name} added"
+
+
+def _loosen(operations: Operations, difference: tuple[Any, ...]) -> str:
+    table, column = difference[2], difference[3]
+    operations.alter_column(table, column, nullable=True)
+    return f"dataset {table}: {column} may be empty now"
+
+
+def _keep(operations: Operations, difference: tuple[Any, ...]) -> str | None:
+    """A column that is no longer declared keeps its data; it must not stand in the way of new rows."""
+    column = difference[3]
+    if column.nullable:
+        return None
+    operations.alter_column(difference[2], column.name, nullable=True)
+    return f"dataset {difference[2]}: {column.name} is no longer declared and may be empty now"
+
+
+ADDITIVE: dict[str, Callable[[Operations, tuple[Any, ...]], str | None]] = {
+    "add_table": _add_table,
+    "add_column": _add_column,
+    "add_index": _add_index,
+    "modify_nullable": _loosen,
+    "remove_column": _keep,
+}

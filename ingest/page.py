@@ -1,0 +1,93 @@
+"""The shapes that all stages share: Page, Position, Frame, Record, Reject.
+
+A kind yields pages; `decode` makes a frame of a page; `normalize` parts it into good rows and rejects.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from ingest.json_text import parse
+
+JSON = "application/json"
+CSV = "text/csv"
+
+# Where a part of a source stands. Plain JSON values; only the kind that made it knows what is inside.
+Position = dict[str, Any]
+
+# A cell that cannot travel as text (a list, an object, text that UTF-8 refuses) holds this. PostgreSQL
+# refuses NUL in text, so no fast check accepts it, and the row is judged from its record instead.
+NOT_TEXT = "\x00"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The bytes of one reply, or one slice of a file, and where the source stands after it.
+
+    `request` says how to ask for these bytes again, without secrets, and holds what is needed to decode
+    them alone (a slice's header and encoding, for example). `position` None means: do not move the
+    checkpoint. `media_type` chooses the decoder.
+    """
+
+    body: bytes
+    media_type: str
+    request: Mapping[str, Any]
+    position: Position | None
+    part: str = ""
+    fetched_at: datetime = field(default_factory=_now)
+
+    @cached_property
+    def document(self) -> Any:
+        """The body parsed as JSON, once; numbers keep their literal text. Raises ValueError."""
+        return parse(self.body)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as it came: its values by path, where it stood, and its own text."""
+
+    values: Mapping[str, Any]
+    position: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A record that was set aside. `index` is its number in the page, from 0; `reason` is a code."""
+
+    index: int
+    position: str
+    reason: str
+    message: str
+    record: str
+    key: str | None = None
+    field: str | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The records of one page as columns of text.
+
+    `cells` has one String column for each path that the source's key and mapping name; null means
+    absent, null or (in JSON) nothing there. `index[row]` is the record's number in the page, from 0.
+    `record(row)` looks one record up, for a closer look or for a reject. `rejects` are the records
+    that could not be taken apart at all.
+    """
+
+    cells: pl.DataFrame
+    index: list[int]
+    rejects: list[Reject]
+    record: Callable[[int], Record]
+
+    @property
+    def records(self) -> int:
+        """How many records the page held, good and bad."""
+        return len(self.index) + len(self.rejects)

@@ -1,0 +1,134 @@
+"""The queue of record: runs are requested, cancelled, and published again when a message was lost.
+
+The row is the queue of record: it is committed before any message is sent, so a broker that loses or
+repeats messages costs time, not runs. The caller opens the transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from models import OPEN_STATES, Run, Source
+
+
+@dataclass(frozen=True)
+class Requested:
+    """The answer to a request: the new run, or the open one that stands in its way."""
+
+    run_id: int
+    source: str
+    state: str
+    created: bool
+
+
+def request(
+    tx: Connection,
+    source: str,
+    *,
+    trigger: str,
+    mode: str = "incremental",
+    slot: datetime | None = None,
+    requested_by: str | None = None,
+    idempotency_key: str | None = None,
+    request_hash: str | None = None,
+    request_id: str | None = None,
+) -> Requested:
+    """Insert a queued run, unless the source has an open one or the slot has had its run."""
+    details = {
+        "mode": mode,
+        "trigger": trigger,
+        "slot": slot,
+        "requested_by": requested_by,
+        "request_id": request_id,
+    }
+    keys = {"idempotency_key": idempotency_key, "request_hash": request_hash}
+    row = tx.execute(
+        upsert(Run)
+        .values(source=source, **details, **keys)
+        .on_conflict_do_nothing()
+        .returning(Run.id, Run.state)
+    ).one_or_none()
+    if row is not None:
+        return Requested(row.id, source, row.state, created=True)
+    return _standing(tx, source)
+
+
+def _standing(tx: Connection, source: str) -> Requested:
+    """The run in the way is the source's newest, also when it has ended since."""
+    newest = select(Run.id, Run.state).where(Run.source == source).order_by(Run.id.desc()).limit(1)
+    row = tx.execute(newest).one()
+    return Requested(row.id, source, row.state, created=False)
+
+
+def published(tx: Connection, run_id: int) -> None:
+    """Note that a wake-up for the run reached the broker."""
+    tx.execute(update(Run).where(Run.id == run_id).values(published_at=func.now()))
+
+
+def source_of(tx: Connection, run_id: int) -> str | None:
+    """The source of a run that may still want a worker, or None."""
+    return tx.scalar(select(Run.source).where(Run.id == run_id, Run.state.in_(OPEN_STATES)))
+
+
+def cancel(tx: Connection, run_id: int) -> str | None:
+    """Cancel a queued run, or ask a running one to stop. Returns the state after; None: no such run."""
+    tx.execute(
+        update(Run)
+        .where(Run.id == run_id, Run.state == "queued")
+        .values(state="cancelled", cancel_requested=True, finished_at=func.now())
+    )
+    tx.execute(update(Run).where(Run.id == run_id, Run.state == "running").values(cancel_requested=True))
+    return tx.scalar(select(Run.state).where(Run.id == run_id))
+
+
+def fail_poisoned(tx: Connection, *, max_attempts: int) -> list[int]:
+    """End runs whose workers died `max_attempts` times: what kills every worker must not go on for ever."""
+    message = (
+        f"The worker died {max_attempts} times while it executed this run (killed, or out of memory). "
+        "Look at the workers' logs, then start it again: kasparro run SOURCE"
+    )
+    dead = (Run.state == "running") & (Run.lease_until < func.now()) & (Run.attempts >= max_attempts)
+    ended = {
+        "state": "failed",
+        "error_kind": "worker_died",
+        "error_message": message,
+        "finished_at": func.now(),
+    }
+    rows = tx.execute(
+        update(Run)
+        .where(dead)
+        .values(lease_until=None, lease_expiries=Run.lease_expiries + 1, **ended)
+        .returning(Run.id)
+    )
+    return [row.id for row in rows]
+
+
+# Publishing again is harmless, so the grace is short: 30 s for a message that nobody took, 5 s between
+# two wake-ups of an abandoned run.
+_TO_PUBLISH = text("""
+    UPDATE runs SET published_at = now() WHERE id IN (
+      SELECT id FROM runs
+       WHERE (state = 'queued' AND (not_before IS NULL OR not_before <= now())
+              AND (published_at IS NULL OR published_at < now() - interval '30 seconds'
+                   OR published_at < not_before))
+          OR (state = 'running' AND lease_until < now()
+              AND (published_at IS NULL OR published_at < now() - interval '5 seconds'))
+       ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 100)
+    RETURNING id, source
+""")
+
+
+def to_publish(tx: Connection) -> list[tuple[int, str]]:
+    """Runs (id, source) that wait without a worker knowing, or whose worker is gone; noted as published."""
+    return sorted((row.id, row.source) for row in tx.execute(_TO_PUBLISH))
+
+
+def register(tx: Connection, name: str, digest: str) -> None:
+    """Make the source's row, or bring its digest up to date."""
+    known = tx.scalar(select(Source.digest).where(Source.name == name))
+    if known is None:
+        tx.execute(upsert(Source).values(name=name, digest=digest).on_conflict_do_nothing())
+    elif known != digest:
+        tx.execute(update(Source).where(Source.name == name).values(digest=digest, updated_at=func.now()))

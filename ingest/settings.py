@@ -1,0 +1,112 @@
+"""The one reader of the environment: every setting, its default, and all errors at once.
+
+A setting is one field here plus one line in `.env.example`; a test holds the two equal. Variables that
+catalogue files refer to (`${NAME}`) are read by `ingest.catalog` through `environment`.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from environs import Env, EnvValidationError
+
+from ingest.errors import ConfigInvalid
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set from outside. Durations are seconds."""
+
+    database_url: str
+    redis_url: str
+    api_key: str
+    catalog_dir: Path
+    files_root: Path
+    data_dir: Path
+    port: int
+    flower_port: int
+    log_level: str
+    lease: float
+    renew_every: float
+    reconcile_every: float
+    max_attempts: int
+    longest_wait: float
+    worker_concurrency: int
+
+
+def _sqlalchemy_url(url: str) -> str:
+    """SQLAlchemy 2.1 reads a plain postgresql:// as psycopg 3; ours is psycopg2."""
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg2://" + url.removeprefix(prefix)
+    return url
+
+
+T = TypeVar("T")
+
+
+def _get(parse: Callable[..., T], name: str, default: T) -> T:
+    """An empty variable means the default, so that a line of `.env.example` may stay as it is."""
+    return parse(name) if os.environ.get(name) else default
+
+
+def _read(env: Env) -> Settings:
+    return Settings(
+        database_url=_sqlalchemy_url(_get(env.str, "DATABASE_URL", "")),
+        redis_url=_get(env.str, "REDIS_URL", "redis://127.0.0.1:6379/0"),
+        api_key=_get(env.str, "API_KEY", ""),
+        catalog_dir=Path(_get(env.str, "CATALOG_DIR", str(ROOT / "catalog"))),
+        files_root=Path(_get(env.str, "FILES_ROOT", str(ROOT / "catalog" / "data"))),
+        data_dir=Path(_get(env.str, "DATA_DIR", ".data")),
+        port=_get(env.int, "PORT", 8000),
+        flower_port=_get(env.int, "FLOWER_PORT", 5555),
+        log_level=_get(env.str, "LOG_LEVEL", "INFO").upper(),
+        lease=_get(env.float, "LEASE_SECONDS", 30.0),
+        renew_every=_get(env.float, "RENEW_SECONDS", 8.0),
+        reconcile_every=_get(env.float, "RECONCILE_SECONDS", 10.0),
+        max_attempts=_get(env.int, "MAX_ATTEMPTS", 5),
+        longest_wait=_get(env.float, "LONGEST_WAIT_SECONDS", 20.0),
+        worker_concurrency=_get(env.int, "WORKER_CONCURRENCY", 2),
+    )
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    problems = []
+    if not settings.database_url:
+        problems.append(
+            "DATABASE_URL is not set. Example: postgresql://user:password@localhost:5432/kasparro"
+        )
+    if settings.renew_every * 2 >= settings.lease:
+        problems.append(
+            "RENEW_SECONDS must be less than half of LEASE_SECONDS, or a busy worker loses its lease"
+        )
+    return problems
+
+
+def read() -> Settings:
+    """Read the environment. Raises ConfigInvalid with every problem."""
+    env = Env(eager=False)
+    settings = _read(env)
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        raise ConfigInvalid(str(error).splitlines()) from error
+    if problems := _contradictions(settings):
+        raise ConfigInvalid(problems)
+    return settings
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once. Raises ConfigInvalid."""
+    return read()
+
+
+def environment() -> Mapping[str, str]:
+    """The environment itself, for the `${NAME}` references of catalogue files."""
+    return os.environ

@@ -1,0 +1,73 @@
+"""What is done at intervals: due slots requested, poisoned runs ended, old raw pages pruned."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Engine, TextClause, select, text
+
+from ingest import runs
+from ingest.declared import Source
+from ingest.runs import Requested
+from ingest.schedule import slot_at
+from models import Run
+from models import Source as SourceRow
+
+BATCH = 1000
+
+
+def request_due(db: Engine, sources: Iterable[Source], now: datetime) -> list[Requested]:
+    """Request the current slot of each enabled source, unless it has had its run; return the new runs.
+
+    A slot that passed while a run was open, or while everything was down, is thereby caught up once.
+    """
+    made = []
+    for source in sources:
+        slot = slot_at(source, now)
+        if slot is not None and (requested := _request_slot(db, source.name, slot)):
+            made.append(requested)
+    return made
+
+
+def _request_slot(db: Engine, source: str, slot: datetime) -> Requested | None:
+    with db.begin() as tx:
+        enabled = tx.scalar(select(SourceRow.enabled).where(SourceRow.name == source))
+        # Only a glance to save an insert that would fail: the unique index decides.
+        had = tx.scalar(select(Run.id).where(Run.source == source, Run.slot == slot))
+        if not enabled or had is not None:
+            return None
+        requested = runs.request(tx, source, trigger="schedule", slot=slot, requested_by="schedule")
+    return requested if requested.created else None
+
+
+def fail_poisoned(db: Engine, *, max_attempts: int) -> list[int]:
+    """End runs that killed their workers too often; return their ids."""
+    with db.begin() as tx:
+        return runs.fail_poisoned(tx, max_attempts=max_attempts)
+
+
+_PRUNE_RAW = text("""
+    DELETE FROM raw_data WHERE source = :source AND id IN (
+      SELECT id FROM raw_data WHERE source = :source AND fetched_at < now() - :keep LIMIT :batch)
+""")
+_PRUNE_REJECTS = text("""
+    DELETE FROM rejects WHERE id IN (
+      SELECT id FROM rejects
+       WHERE source = :source AND state <> 'open' AND updated_at < now() - :keep LIMIT :batch)
+""")
+
+
+def prune(db: Engine, source: Source) -> dict[str, int]:
+    """Delete raw pages and settled rejects older than `keep_raw`, batch by batch; return the counts."""
+    return {
+        "raw_pages": _in_batches(db, _PRUNE_RAW, source),
+        "rejects": _in_batches(db, _PRUNE_REJECTS, source),
+    }
+
+
+def _in_batches(db: Engine, statement: TextClause, source: Source) -> int:
+    total, gone = 0, BATCH
+    while gone == BATCH:
+        with db.begin() as tx:
+            gone = tx.execute(statement, {"source": source.name, "keep": source.keep_raw, "batch": BATCH}).rowcount
+        total += gone
+    return total

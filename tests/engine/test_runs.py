@@ -1,0 +1,254 @@
+"""Runs: one a source, one a slot, fenced, taken over, handed back, ended once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from ingest import claims, runs, upkeep
+from ingest.errors import LeaseLost, SourceBroken, Stopped, TryLater
+from ingest.execute import carry_out
+from ingest.heartbeat import connect
+from ingest.lease import Lease
+from ingest.lock import SourceLock
+from tests.engine.rows import Script, begin, counts, declare, rows, run, run_row, thing_source, things
+
+THING = {"id": "a", "name": "thing"}
+
+
+@pytest.fixture
+def shop(engine):
+    """A source with one page, declared."""
+    source = thing_source(Script([[THING]]))
+    declare(engine, source)
+    return source
+
+
+def expire(engine, run_id):
+    """Let the lease of a run be over."""
+    with engine.begin() as tx:
+        tx.execute(
+            text("UPDATE runs SET lease_until = now() - interval '1 minute' WHERE id = :id"), {"id": run_id}
+        )
+
+
+def test_twenty_requests_make_one_run(engine, shop):
+    def ask(_):
+        with engine.begin() as tx:
+            return runs.request(tx, "shop", trigger="api")
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(20)))
+
+    assert sum(answer.created for answer in answers) == 1
+    assert len({answer.run_id for answer in answers}) == 1
+
+
+def test_claim_is_exclusive(engine, shop):
+    claim = begin(engine, shop)
+
+    with engine.begin() as tx:
+        assert claims.claim(tx, claim.run_id, worker="other", lease=30) is None
+
+
+def test_stale_fence_writes_nothing(engine, shop):
+    """A worker that was paused past its lease finds the source at another fence."""
+    zombie = begin(engine, shop)
+    expire(engine, zombie.run_id)
+    with engine.begin() as tx:
+        successor = claims.claim(tx, zombie.run_id, worker="other", lease=30)
+
+    with Lease(engine, zombie, None, seconds=30, every=8) as lease:
+        outcome = carry_out(engine, shop, zombie, None, lease)
+
+    assert outcome == "lost"
+    assert things(engine) == {}
+    assert (successor.fence, successor.attempts) == (zombie.fence + 1, 2)
+    row = run_row(engine, zombie.run_id)
+    assert (row["state"], row["fetched"], row["lease_expiries"]) == ("running", 0, 1)
+
+
+def test_ended_run_takes_no_more_pages(engine, shop):
+    """The state guards as well: a run that reconcile ended takes nothing under its old fence."""
+    claim = begin(engine, shop)
+    with engine.begin() as tx:
+        tx.execute(
+            text("UPDATE runs SET state = 'failed', finished_at = now() WHERE id = :id"), {"id": claim.run_id}
+        )
+
+    with Lease(engine, claim, None, seconds=30, every=8) as lease:
+        assert carry_out(engine, shop, claim, None, lease) == "lost"
+
+    assert things(engine) == {}
+
+
+def test_takeover_goes_on_from_checkpoint(engine):
+    script = Script([[THING], [{"id": "b", "name": "thing"}]])
+    source = thing_source(script)
+    declare(engine, source)
+    first = begin(engine, source)
+    with Lease(engine, first, None, seconds=30, every=8, stopping=lambda: bool(things(engine))) as lease:
+        assert carry_out(engine, source, first, None, lease) == "put back"
+
+    row = run(engine, source)
+
+    assert row["id"] == first.run_id
+    assert (row["state"], row["attempts"], counts(row)) == ("succeeded", 1, {"fetched": 2, "inserted": 2})
+    assert script.began == [{}, {"": {"done": 1}}]
+
+
+def test_waiting_costs_no_attempt(engine, shop):
+    source = thing_source(Script([TryLater("the upstream asks for 90 s", seconds=90)]))
+
+    row = run(engine, source)
+
+    assert (row["state"], row["attempts"], row["error_message"]) == (
+        "queued",
+        0,
+        "the upstream asks for 90 s",
+    )
+    assert timedelta(seconds=60) < row["not_before"] - datetime.now(UTC) <= timedelta(seconds=91)
+    with engine.begin() as tx:
+        assert claims.claim(tx, row["id"], worker="eager", lease=30) is None
+        assert runs.to_publish(tx) == []
+
+
+def test_broken_source_says_why(engine, shop):
+    source = thing_source(Script([[THING], SourceBroken("the upstream answered 401", kind="auth")]))
+
+    row = run(engine, source)
+
+    assert (row["state"], row["error_kind"], row["error_message"]) == (
+        "failed",
+        "auth",
+        "the upstream answered 401",
+    )
+    assert list(things(engine)) == ["a"]
+
+
+def test_exit_hands_the_run_back(engine, shop):
+    """Celery's soft shutdown raises SystemExit inside the task."""
+    source = thing_source(Script([[THING], SystemExit(-241)]))
+    claim = begin(engine, source)
+
+    with pytest.raises(SystemExit), Lease(engine, claim, None, seconds=30, every=8) as lease:
+        carry_out(engine, source, claim, None, lease)
+
+    row = run_row(engine, claim.run_id)
+    assert (row["state"], row["attempts"], row["lease_until"]) == ("queued", 0, None)
+
+
+def test_cancel_of_queued_run(engine, shop):
+    with engine.begin() as tx:
+        requested = runs.request(tx, "shop", trigger="api")
+        assert runs.cancel(tx, requested.run_id) == "cancelled"
+        assert runs.cancel(tx, 999_999) is None
+
+
+def test_cancel_of_running_run(engine):
+    source = thing_source(Script([[THING], Stopped("interrupted while waiting")]))
+    declare(engine, source)
+    claim = begin(engine, source)
+    with engine.begin() as tx:
+        assert runs.cancel(tx, claim.run_id) == "running"
+
+    lease = Lease(engine, claim, None, seconds=30, every=0.01)
+    with lease:
+        lease.interrupted.wait(5)
+        carry_out(engine, source, claim, None, lease)
+
+    assert run_row(engine, claim.run_id)["state"] == "cancelled"
+
+
+def test_run_ends_once(engine, shop):
+    claim = begin(engine, shop)
+    with engine.begin() as tx:
+        claims.finish(tx, claim, "succeeded")
+
+    with pytest.raises(LeaseLost), engine.begin() as tx:
+        claims.finish(tx, claim, "failed")
+
+
+def test_poisoned_run_stops(engine, shop):
+    claim = begin(engine, shop)
+    for _ in range(2):
+        expire(engine, claim.run_id)
+        with engine.begin() as tx:
+            claims.claim(tx, claim.run_id, worker="doomed", lease=30)
+    expire(engine, claim.run_id)
+
+    assert upkeep.fail_poisoned(engine, max_attempts=3) == [claim.run_id]
+
+    row = run_row(engine, claim.run_id)
+    assert (row["state"], row["error_kind"], row["attempts"]) == ("failed", "worker_died", 3)
+    assert "kasparro run SOURCE" in row["error_message"]
+
+
+def test_lost_message_is_sent_again(engine, shop):
+    with engine.begin() as tx:
+        requested = runs.request(tx, "shop", trigger="api")
+        assert runs.to_publish(tx) == [(requested.run_id, "shop")]
+        assert runs.to_publish(tx) == []
+        tx.execute(text("UPDATE runs SET published_at = now() - interval '31 seconds'"))
+        assert runs.to_publish(tx) == [(requested.run_id, "shop")]
+
+
+def test_abandoned_run_is_sent_again(engine, shop):
+    claim = begin(engine, shop)
+    with engine.begin() as tx:
+        assert runs.to_publish(tx) == []
+    expire(engine, claim.run_id)
+    with engine.begin() as tx:
+        assert runs.to_publish(tx) == [(claim.run_id, "shop")]
+
+
+def test_slot_has_one_run(engine):
+    source = thing_source(Script([[THING]]))
+
+    hourly = replace(source, every=timedelta(hours=1))
+    declare(engine, hourly)
+    noon = datetime(2026, 1, 1, 12, 0, 7, tzinfo=UTC)
+
+    first = upkeep.request_due(engine, [hourly], noon)
+    run(engine, hourly)
+    late = upkeep.request_due(engine, [hourly], noon + timedelta(minutes=30))
+    after_a_day = upkeep.request_due(engine, [hourly], noon + timedelta(days=1))
+
+    assert len(first) == 1
+    assert late == []
+    assert len(after_a_day) == 1
+    assert rows(engine, "SELECT slot FROM runs ORDER BY id") == [
+        (noon.replace(second=0),),
+        ((noon + timedelta(days=1)).replace(second=0),),
+    ]
+
+
+def test_paused_source_is_not_scheduled(engine):
+
+    source = replace(thing_source(Script([])), cron="*/5 * * * *")
+    declare(engine, source)
+    with engine.begin() as tx:
+        tx.execute(text("UPDATE sources SET enabled = false"))
+
+    assert upkeep.request_due(engine, [source], datetime.now(UTC)) == []
+
+
+def test_lock_of_another_loses_the_lease(engine, shop, redis_url):
+    """Redis forgot the lock and another worker has it now: this one stops."""
+
+    client = connect(redis_url)
+    ours, theirs = SourceLock(client, "shop", seconds=30), SourceLock(client, "shop", seconds=30)
+    assert ours.acquire()
+    assert not theirs.acquire()
+    assert ours.renew()
+
+    client.flushall()
+    assert ours.renew()
+
+    client.flushall()
+    assert theirs.acquire()
+    assert not ours.renew()
+    ours.release()
+    assert not SourceLock(client, "shop", seconds=30).acquire()
