@@ -1,0 +1,57 @@
+"""The wake-up call for a run, and how it is sent."""
+
+import structlog
+from ingest.catalog import catalog
+from kombu.exceptions import OperationalError
+
+from ingest import runs
+from ingest.db import engine
+from ingest.execute import execute
+from ingest.heartbeat import connect
+from ingest.settings import settings
+from tasks import app
+from tasks.life import stopping
+
+log = structlog.get_logger()
+
+
+@app.task(name="run", bind=True)
+def run(self, run_id: int) -> str:
+    """Execute the run, if it is to be had; whoever is told twice finds it taken."""
+    outcome = execute(
+        engine(),
+        connect(settings().redis_url, timeout=5),
+        catalog(),
+        settings(),
+        run_id,
+        worker=self.request.hostname or "worker",
+        stopping=stopping,
+    )
+    if outcome == "put back":
+        publish_waiting()
+    return outcome
+
+
+def publish(run_id: int, source: str | None = None) -> bool:
+    """Send the wake-up for a committed run and note it; False when the broker is away.
+
+    Best effort: what is not sent now, `upkeep.reconcile` sends later. The shadow name is what logs and
+    Flower show, so that they read as a plan.
+    """
+    try:
+        run.apply_async((run_id,), shadow=f"run {source}" if source else None)
+    except OperationalError as error:
+        log.warning("not published", run_id=run_id, error=type(error).__name__)
+        return False
+    with engine().begin() as tx:
+        runs.published(tx, run_id)
+    return True
+
+
+def publish_waiting() -> list[int]:
+    """Publish every run that waits without a worker having been told, or whose worker is gone."""
+    with engine().begin() as tx:
+        waiting = runs.to_publish(tx)
+    for run_id, source in waiting:
+        publish(run_id, source)
+    return [run_id for run_id, _ in waiting]
