@@ -1,0 +1,135 @@
+"""Texts of catalogue files that mean something to somebody else, checked by whoever will read them:
+JMESPath, regular expressions, cron, time zones and formats, encodings, files.
+"""
+
+import codecs
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import PurePosixPath
+from typing import Any, ClassVar
+from zoneinfo import available_timezones
+
+import jmespath
+import polars as pl
+from cronsim import CronSim, CronSimError
+from jmespath.exceptions import JMESPathError
+from marshmallow import ValidationError
+
+from ingest.catalog_fields import Filled, Shape, Text, did_you_mean
+from ingest.constraints import whole
+from ingest.references import shown
+
+# Any whole second does: it only has to come back from text.
+SAMPLE = datetime(2001, 12, 30, 23, 58, 59, tzinfo=UTC)
+zones = cache(available_timezones)
+
+
+def check_path(text: str) -> str:
+    """Return the text if it is a JMESPath expression. Raises ValidationError."""
+    try:
+        jmespath.compile(text)
+    except JMESPathError as error:
+        raise ValidationError(f"{shown(text)} is not a JMESPath expression") from error
+    return text
+
+
+class Path(Text):
+    """A JMESPath expression."""
+
+    def check(self, text: str) -> Any:
+        """Return the expression if it compiles."""
+        return check_path(text)
+
+
+class Pattern(Text):
+    """A regular expression in the syntax of Rust's regex, whose time is linear."""
+
+    def check(self, text: str) -> Any:
+        """Return the pattern if it compiles, alone and bound to the whole text."""
+        try:
+            pl.Series([""]).str.contains(text)
+            pl.Series([""]).str.contains(whole(text))
+        except pl.exceptions.ComputeError as error:
+            reason = "not a pattern that runs in linear time (no look-around, no back-references)"
+            raise ValidationError(f"{shown(text)} is {reason}") from error
+        return text
+
+
+class Cron(Text):
+    """Five cron fields, in UTC."""
+
+    def check(self, text: str) -> Any:
+        """Return the expression if it means some time."""
+        try:
+            next(CronSim(text, SAMPLE))
+        except (CronSimError, StopIteration) as error:
+            raise ValidationError(
+                f'{shown(text)} is not a cron expression; "0 * * * *" is every hour'
+            ) from error
+        return text
+
+
+class Zone(Text):
+    """An IANA time zone."""
+
+    def check(self, text: str) -> Any:
+        """Return the zone's name if it is known."""
+        if text not in zones():
+            near = did_you_mean(text, zones()).partition("; known")[0]
+            raise ValidationError(f"{shown(text)} is not a time zone{near}")
+        return text
+
+
+class TimeFormat(Text):
+    """epoch, epoch_ms, or a strptime format that holds a whole day."""
+
+    def check(self, text: str) -> Any:
+        """Return the format if a time survives the way to text and back."""
+        if text in ("epoch", "epoch_ms") or _keeps_the_day(text):
+            return text
+        raise ValidationError(f"{shown(text)} is neither epoch, epoch_ms nor a format like %d-%m-%Y %H:%M:%S")
+
+
+def _keeps_the_day(format: str) -> bool:
+    # strptime warns of a format without a year before one can ask it.
+    if not any(year in format for year in ("%Y", "%y", "%G", "%c", "%x")):
+        return False
+    try:
+        return datetime.strptime(SAMPLE.strftime(format), format).date() == SAMPLE.date()  # noqa: DTZ007  # only the day counts
+    except ValueError:
+        return False
+
+
+class Codec(Text):
+    """A text encoding that Python knows."""
+
+    def check(self, text: str) -> Any:
+        """Return the encoding if it is known and turns bytes into text."""
+        try:
+            "a".encode(codecs.lookup(text).name)
+        except (LookupError, ValueError) as error:
+            raise ValidationError(f"{shown(text)} is not a text encoding") from error
+        return text
+
+
+class Character(Text):
+    """One ASCII character."""
+
+    shape: ClassVar[Shape] = {"type": "string", "minLength": 1, "maxLength": 1}
+
+    def check(self, text: str) -> Any:
+        """Return the character if it can part fields."""
+        if len(text) != 1 or not text.isascii() or text in "\r\n\x00":
+            raise ValidationError("must be one ASCII character, and no line end")
+        return text
+
+
+class FilePath(Filled):
+    """A path or glob below the root of files."""
+
+    def check(self, text: str) -> Any:
+        """Return the path if it cannot lead out of the root."""
+        path = PurePosixPath(super().check(text))
+        if path.is_absolute() or ".." in path.parts or "\\" in text or "\x00" in text:
+            raise ValidationError(f"{shown(text)} must be relative to FILES_ROOT, with / and without ..")
+        return text
