@@ -19,11 +19,26 @@ def parse(body: bytes) -> Any:
 
 
 def dump(value: Any) -> str:
-    """Write a parsed value back as compact JSON with sorted keys and its numbers as they were sent."""
+    """Write a parsed value back as compact JSON, its keys in order and its numbers as they were sent."""
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(k)}:{dump(value[k])}" for k in sorted(value)) + "}"
+        return "{" + ",".join(f"{_quoted(key)}:{dump(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(dump(item) for item in value) + "]"
+    return _quoted(value)
+
+
+def _quoted(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def canonical(value: Any) -> str:
+    """Write a parsed value with its keys sorted, so that equal values have equal texts."""
+    return dump(_sorted(value))
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value

@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, MetaData, text
+from sqlalchemy import Column, Connection, Engine, MetaData, text
 
 from ingest.declared import Catalog
 from ingest.errors import ConfigInvalid
@@ -125,13 +125,13 @@ def _add_table(operations: Operations, difference: tuple[Any, ...]) -> str:
 
 def _add_column(operations: Operations, difference: tuple[Any, ...]) -> str:
     _, _, table, column = difference
-    operations.add_column(table, column.copy() if hasattr(column, "copy") else column)
+    operations.add_column(table, Column(column.name, column.type, nullable=True, comment=column.comment))
     return f"dataset {table}: column {column.name} added"
 
 
 def _add_index(operations: Operations, difference: tuple[Any, ...]) -> str | None:
     index = difference[1]
-    index.create(operations.get_bind(), checkfirst=True)
+    index.create(operations.get_bind())
     return f"dataset {index.table.name}: index {index.name} added"
 
 

@@ -4,7 +4,7 @@ A kind yields pages; `decode` makes a frame of a page; `normalize` parts it into
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -48,6 +48,17 @@ class Page:
     def document(self) -> Any:
         """The body parsed as JSON, once; numbers keep their literal text. Raises ValueError."""
         return parse(self.body)
+
+    def standing_at(self, position: Position | None) -> "Page":
+        """The same page with the position where the source stands after it; what was parsed stays so."""
+        page = replace(self, position=position)
+        page.__dict__.update(self.__dict__ | {"position": position})
+        return page
+
+    def parsed_as(self, document: Any) -> "Page":
+        """Return the page, which need not be parsed again."""
+        vars(self)["document"] = document
+        return self
 
 
 @dataclass(frozen=True)

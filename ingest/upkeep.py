@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Engine, TextClause, select, text
+from sqlalchemy import Engine, Select, TextClause, exists, select, text
 
 from ingest import runs
 from ingest.declared import Source
@@ -31,12 +31,19 @@ def request_due(db: Engine, sources: Iterable[Source], now: datetime) -> list[Re
 def _request_slot(db: Engine, source: str, slot: datetime) -> Requested | None:
     with db.begin() as tx:
         enabled = tx.scalar(select(SourceRow.enabled).where(SourceRow.name == source))
-        # Only a glance to save an insert that would fail: the unique index decides.
-        had = tx.scalar(select(Run.id).where(Run.source == source, Run.slot == slot))
-        if not enabled or had is not None:
+        if not enabled or tx.scalar(_satisfied(source, slot)):
             return None
         requested = runs.request(tx, source, trigger="schedule", slot=slot, requested_by="schedule")
     return requested if requested.created else None
+
+
+def _satisfied(source: str, slot: datetime) -> Select[tuple[bool]]:
+    """Whether the slot has had its run, or a later one has brought what it would bring.
+
+    Only a glance that saves an insert: the unique index on source and slot decides.
+    """
+    fresher = (Run.state == "succeeded") & (Run.started_at >= slot)
+    return select(exists().where(Run.source == source, (Run.slot == slot) | fresher))
 
 
 def fail_poisoned(db: Engine, *, max_attempts: int) -> list[int]:
@@ -68,6 +75,8 @@ def _in_batches(db: Engine, statement: TextClause, source: Source) -> int:
     total, gone = 0, BATCH
     while gone == BATCH:
         with db.begin() as tx:
-            gone = tx.execute(statement, {"source": source.name, "keep": source.keep_raw, "batch": BATCH}).rowcount
+            gone = tx.execute(
+                statement, {"source": source.name, "keep": source.keep_raw, "batch": BATCH}
+            ).rowcount
         total += gone
     return total

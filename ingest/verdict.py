@@ -231,7 +231,7 @@ class JsonText(Text):
 def _canonical_json(text: str) -> str:
     parsed = json_text.parse(text.encode())
     _check_json(parsed, DEEPEST_JSON)
-    canonical = json_text.dump(parsed)
+    canonical = json_text.canonical(parsed)
     plain_text(canonical)
     return canonical
 

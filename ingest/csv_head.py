@@ -1,0 +1,90 @@
+"""What stands before the records of a CSV file: byte order mark, preamble, header."""
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ingest.delimited import LONGEST_RECORD, OPEN, Dialect, fields, lines, spans
+from ingest.encodings import MARK, decode, encode, lines_end, recognised
+from ingest.errors import SourceBroken
+
+
+@dataclass(frozen=True)
+class Head:
+    """The encoding (without its mark), the columns, and how many bytes stand before the first record."""
+
+    encoding: str
+    dialect: Dialect
+    header: list[str]
+    skip: int
+
+
+def read_head(
+    pieces: Iterable[bytes],
+    dialect: Dialect,
+    *,
+    encoding: str,
+    header: Literal[True] | Sequence[str],
+    skip_lines: int,
+) -> Head | None:
+    """The head of a file, from its first pieces; None when the file holds nothing. Raises SourceBroken."""
+    names = None if header is True else list(header)
+    data = b""
+    for piece in pieces:
+        data += piece
+        if len(data) >= 4 and (head := _head(data, dialect, encoding, names, skip_lines, ended=False)):
+            return head
+        if len(data) > 4 * LONGEST_RECORD:
+            raise SourceBroken(f"no header in the first {len(data)} bytes", kind="file")
+    return _head(data, dialect, encoding, names, skip_lines, ended=True)
+
+
+def _head(
+    data: bytes, dialect: Dialect, declared: str, names: list[str] | None, skip_lines: int, *, ended: bool
+) -> Head | None:
+    """The head, if it is whole."""
+    encoding, mark = recognised(data, declared)
+    rest = data[mark:]
+    text = decode(rest if ended else rest[: lines_end(rest, encoding)], encoding)
+    physical = lines(text)
+    if len(physical) < skip_lines or not text.strip():
+        return None
+    last = skip_lines - 1
+    if names is None:
+        span = next(spans(physical[skip_lines:], dialect), None)
+        if span is None or (span.problem == OPEN and not ended):
+            return None
+        last = skip_lines + span.last
+        names = _names("".join(physical[skip_lines + span.first : last + 1]), dialect)
+    skip = mark + len(encode("".join(physical[: last + 1]), encoding))
+    return Head(encoding, dialect, names, skip)
+
+
+def _names(record: str, dialect: Dialect) -> list[str]:
+    if MARK.search(record):
+        raise SourceBroken("the header is not in the declared encoding", kind="file")
+    found = fields(record, dialect)
+    if found is None:
+        raise SourceBroken("the quotes of the header do not match up", kind="file")
+    return [name.strip() for name in found]
+
+
+def check_columns(header: Sequence[str], wanted: Iterable[str]) -> None:
+    """Raise SourceBroken for duplicate, nameless and missing columns, all at once."""
+    problems = [
+        f"column {name!r} is there {times} times" for name, times in Counter(header).items() if times > 1
+    ]
+    problems += [f"column {number} has no name" for number, name in enumerate(header, 1) if not name]
+    problems += [f"column {name!r} holds a NUL" for name in header if "\x00" in name]
+    problems += [f"no column {name!r}{_suggested(name, header)}" for name in wanted if name not in header]
+    if problems:
+        columns = ", ".join(repr(name) for name in header[:50])
+        raise SourceBroken(f"{'; '.join(problems)}; the columns are {columns}", kind="file")
+
+
+def _suggested(name: str, header: Sequence[str]) -> str:
+    by_lower = {each.lower(): each for each in header}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""

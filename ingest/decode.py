@@ -1,0 +1,15 @@
+"""From the bytes of a page to a frame of text columns. Pure. A new media type is one entry of DECODERS."""
+
+from collections.abc import Callable
+
+from ingest.declared import Source
+from ingest.decode_csv import csv_frame
+from ingest.decode_json import json_frame
+from ingest.page import CSV, JSON, Frame, Page
+
+DECODERS: dict[str, Callable[[Page, Source], Frame]] = {JSON: json_frame, CSV: csv_frame}
+
+
+def decode(page: Page, source: Source) -> Frame:
+    """Return the records of the page; those that cannot be taken apart are its rejects."""
+    return DECODERS[page.media_type](page, source)

@@ -1,0 +1,89 @@
+"""What goes to an upstream and what comes back: Request, Reply, and what can be wrong with a reply."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from ingest.auth import Auth
+from ingest.auth import secrets as credentials
+from ingest.redaction import looks_secret
+
+# A shorter value of a parameter that is merely named like a secret would mask half of every message.
+LEAST_SECRET = 8
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to an upstream, with its limits. Durations are seconds, sizes bytes.
+
+    `auth` is the catalogue's: type header, bearer, query or basic. `rate` is the host's quota, like
+    30/minute. `total_timeout` is for one attempt; `retries` come on top of the first attempt.
+    """
+
+    url: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    auth: Auth | None = field(default=None, repr=False)
+    rate: str | None = None
+    max_body: int = 16 * 1024**2
+    connect_timeout: float = 5.0
+    read_timeout: float = 30.0
+    total_timeout: float = 120.0
+    retries: int = 4
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Every text of this request that no message may show."""
+        named = {**self.headers, **self.params}
+        return credentials(self.auth) | {
+            value for name, value in named.items() if looks_secret(name) and value
+        }
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole reply: its URL is redacted, its body decompressed, `next` the URL of its Link header."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    next: str | None = None
+
+
+class Hiccup(Exception):
+    """An attempt that failed in a way that may pass; `after` is what the upstream asked to wait.
+
+    `everyone`: the upstream asked all who use it from here, not only for this request.
+    """
+
+    def __init__(
+        self, message: str, *, kind: str, after: float | None = None, everyone: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.kind, self.after, self.everyone = kind, after, everyone
+
+
+class BadReply(Hiccup):
+    """A reply with a good status that is no good all the same: HTML, truncated JSON, an empty body."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, kind="reply")
+
+
+def same_origin(first: str, second: str) -> bool:
+    """True when both URLs have one scheme, host and port, and neither hides a user in its host."""
+    try:
+        return _origin(urlsplit(first)) == _origin(urlsplit(second))
+    except ValueError:
+        return False
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
+    if "@" in parts.netloc:
+        raise ValueError("holds credentials")
+    return parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme)

@@ -1,0 +1,191 @@
+"""How to get the next page of a list: one generator function for each way.
+
+A paginator yields steps: the request for a page, and the state that asks for that page again. It is sent
+the answer to each, and returns when there is no next page. Given a saved state it begins there. The
+state is plain JSON without credentials. `Watch` and `_fresh` are the guards against lists without end.
+"""
+
+import re
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+
+import jmespath
+
+from ingest.errors import SourceBroken
+from ingest.http import Request, redact, same_origin
+from ingest.json_text import Number
+
+# Longer numbers stay text: JSON libraries upstream and PostgreSQL's jsonb need not agree on them.
+LONGEST_NUMBER = 18
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+MOST_EMPTY = 10
+
+State = dict[str, Any]
+Options = Mapping[str, Any]
+Step = tuple[Request, State]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a page held: the parsed body, its records, and the URL of its Link header."""
+
+    document: Any
+    records: list[Any]
+    link: str | None = None
+
+
+Steps = Generator[Step, Answer, None]
+Paginator = Callable[[Request, Options, State], Steps]
+
+
+def none(request: Request, options: Options, state: State) -> Steps:
+    """One page holds everything."""
+    yield request, {}
+
+
+def page(request: Request, options: Options, state: State) -> Steps:
+    """Pages by number, until one is empty or shorter than `size`."""
+    number: int = state["page"] if state else options["start"]
+    size = options["size"]
+    while True:
+        answer = yield asked(request, {options["param"]: number} | _sized(options)), {"page": number}
+        if not answer.records or (size is not None and len(answer.records) < size):
+            return
+        number += 1
+
+
+def offset(request: Request, options: Options, state: State) -> Steps:
+    """Pages by the number of records before them, until one is empty or shorter than `size`."""
+    skipped, size = state.get("offset", 0), options["size"]
+    while True:
+        answer = yield asked(request, {options["param"]: skipped} | _sized(options)), {"offset": skipped}
+        if len(answer.records) < size:
+            return
+        skipped += len(answer.records)
+
+
+def cursor(request: Request, options: Options, state: State) -> Steps:
+    """Each body holds the cursor of the next page."""
+    path, seen = jmespath.compile(options["path"]), set[Any]()
+    while True:
+        target = asked(request, {options["param"]: state["cursor"]}) if state else request
+        answer = yield target, state
+        following = path.search(answer.document)
+        if following in (None, "", False):
+            return
+        state = {"cursor": _fresh(_plain(following, request), seen, target)}
+
+
+def next_url(request: Request, options: Options, state: State) -> Steps:
+    """Each body holds the URL of the next page."""
+    path = jmespath.compile(options["path"])
+    return (yield from _by_url(request, state, lambda answer: path.search(answer.document)))
+
+
+def link(request: Request, options: Options, state: State) -> Steps:
+    """Each reply has a Link header with the URL of the next page."""
+    return (yield from _by_url(request, state, lambda answer: answer.link))
+
+
+PAGINATORS: dict[str, Paginator] = {
+    "none": none,
+    "page": page,
+    "offset": offset,
+    "cursor": cursor,
+    "next_url": next_url,
+    "link": link,
+}
+
+
+def _by_url(request: Request, state: State, find: Callable[[Answer], Any]) -> Steps:
+    seen = set[Any]()
+    target = request
+    # A saved URL counts for nothing once the source was pointed to another host.
+    if state and same_origin(request.url, state["url"]):
+        target = replace(request, url=state["url"], params={})
+    while True:
+        answer = yield target, state
+        following = find(answer)
+        if following in (None, "", False):
+            return
+        url = _next(target, following)
+        state = {"url": _fresh(url, seen, target)}
+        target = replace(request, url=url, params={})
+
+
+def asked(request: Request, values: Mapping[str, Any]) -> Request:
+    """The request with more parameters: in the JSON object of a POST, else in the query."""
+    if isinstance(request.body, dict):
+        return replace(request, body={**request.body, **values})
+    return replace(request, params={**request.params, **{name: str(value) for name, value in values.items()}})
+
+
+def _sized(options: Options) -> dict[str, Any]:
+    name = options["size_param"]
+    return {} if name is None else {name: options["size"]}
+
+
+def _plain(value: Any, request: Request) -> int | str:
+    if isinstance(value, Number):
+        return int(value) if value.isdecimal() and len(value) <= LONGEST_NUMBER else str(value)
+    if isinstance(value, str):
+        return value
+    raise broken(request, f"the cursor is a {type(value).__name__}, not a text or a number")
+
+
+def _next(request: Request, value: Any) -> str:
+    """The next page's URL, absolute and without the credential, which goes with every request anyway."""
+    target = urljoin(request.url, value) if isinstance(value, str) else ""
+    if not same_origin(request.url, target):
+        shown = redact(str(value), request.secrets)
+        raise broken(request, f"the next page is at another origin, {shown}; not followed")
+    parts = urlsplit(target)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    secret = (request.auth or {}).get("name") if (request.auth or {}).get("type") == "query" else None
+    if not any(name == secret or value in request.secrets for name, value in query):
+        return target
+    kept = [(name, value) for name, value in query if name != secret and value not in request.secrets]
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept), ""))
+
+
+def _fresh(state: int | str, seen: set[Any], request: Request) -> int | str:
+    """The state, if it was not seen before; else the list goes round for ever."""
+    if UNSTORABLE.search(str(state)):
+        raise broken(request, "the next page's name holds characters that cannot be kept")
+    if state in seen:
+        raise broken(request, "the next page is one that was asked for before: the list goes round")
+    seen.add(state)
+    return state
+
+
+def broken(request: Request, problem: str, *, number: int | None = None) -> SourceBroken:
+    """The error of a list that does not end as it should."""
+    place = "" if number is None else f"page {number}: "
+    return SourceBroken(f"{place}{redact(request.url, request.secrets)}: {problem}", kind="pagination")
+
+
+@dataclass
+class Watch:
+    """Guards that hold for every paginator. `number` is the page's, from 1."""
+
+    most: int
+    number: int = 0
+    empty: int = 0
+    before: list[Any] = field(default_factory=list)
+
+    def turn(self, request: Request) -> None:
+        """Another page is about to be asked for. Raises SourceBroken after too many."""
+        self.number += 1
+        if self.number > self.most:
+            raise broken(request, f"more than max_pages = {self.most}", number=self.number)
+
+    def look(self, request: Request, records: list[Any]) -> None:
+        """Look at what came. Raises SourceBroken when it came before, or when nothing comes any more."""
+        if records and records == self.before:
+            raise broken(request, "holds the same records as the page before", number=self.number)
+        self.empty = 0 if records else self.empty + 1
+        if self.empty > MOST_EMPTY:
+            raise broken(request, f"{self.empty} empty pages in a row", number=self.number)
+        self.before = records

@@ -1,0 +1,1 @@
+"""Kinds of sources: what pages come, and where they leave the source."""

@@ -1,0 +1,227 @@
+"""Every paginator: what it asks, where it resumes, and what it does not fall for."""
+
+import pytest
+
+from ingest.errors import SourceBroken
+from tests.kinds.pulling import Api, ids
+from tests.upstream import answer, upstream
+
+THINGS = [{"id": str(number)} for number in range(7)]
+NUMBERED = {"type": "page", "param": "page", "start": 1, "size_param": "per_page", "size": 3}
+OFFSET = {"type": "offset", "param": "offset", "size_param": "limit", "size": 3}
+CURSOR = {"type": "cursor", "path": "next", "param": "after"}
+NEXT_URL = {"type": "next_url", "path": "links.next"}
+LINK = {"type": "link"}
+
+
+def numbered(asked):
+    first = (int(asked.query["page"]) - 1) * 3
+    return answer(THINGS[first : first + 3])
+
+
+def by_offset(asked):
+    first = int(asked.query["offset"])
+    return answer(THINGS[first : first + int(asked.query["limit"])])
+
+
+def by_cursor(asked):
+    first = int(asked.query.get("after", "c0")[1:])
+    following = f"c{first + 3}" if first + 3 < len(THINGS) else None
+    return answer({"data": THINGS[first : first + 3], "next": following})
+
+
+def by_url(asked):
+    first = int(asked.query.get("from", 0))
+    following = f"?from={first + 3}&api_key=secret-123" if first + 3 < len(THINGS) else ""
+    return answer({"data": THINGS[first : first + 3], "links": {"next": following}})
+
+
+def by_link(asked):
+    first = int(asked.query.get("from", 0))
+    named = {"Link": f'</things?from={first + 3}>; rel="next", </things>; rel="first"'}
+    return answer(THINGS[first : first + 3], **(named if first + 3 < len(THINGS) else {}))
+
+
+WAYS = {
+    "page": (NUMBERED, None, numbered),
+    "offset": (OFFSET, None, by_offset),
+    "cursor": (CURSOR, "data", by_cursor),
+    "next_url": (NEXT_URL, "data", by_url),
+    "link": (LINK, None, by_link),
+}
+ways = pytest.mark.parametrize(("paginate", "records", "step"), WAYS.values(), ids=WAYS.keys())
+
+
+@ways
+def test_reads_all(paginate, records, step):
+    with upstream(step) as server:
+        api = Api(server, paginate=paginate, records=records)
+        pages = api.pages()
+
+        assert ids(pages) == [thing["id"] for thing in THINGS]
+        assert [page.request["page"] for page in pages] == [1, 2, 3]
+        assert api.positions == {"": {}}
+        assert ids(api.pages()) == ids(pages)
+
+
+@ways
+@pytest.mark.parametrize("cut", [1, 2])
+def test_resumes(paginate, records, step, cut):
+    with upstream(step) as server:
+        api = Api(server, paginate=paginate, records=records)
+        before = api.pages(most=cut)
+        after = api.pages()
+
+        assert ids(before + after) == [thing["id"] for thing in THINGS]
+        assert len(server.journal) == 3
+        assert [page.request["page"] for page in after] == [1, 2, 3][cut:]
+
+
+def test_sends_size():
+    with upstream(numbered) as server:
+        api = Api(server, paginate=NUMBERED, params={"order": "id_asc"})
+        api.pages()
+
+        assert api.asked()[1] == {"order": "id_asc", "page": "2", "per_page": "3"}
+
+
+def test_without_size_ends_empty():
+    with upstream(numbered) as server:
+        api = Api(server, paginate=NUMBERED | {"size": None, "size_param": None})
+
+        assert len(ids(api.pages())) == 7
+        assert len(server.journal) == 4
+
+
+def test_full_last_page():
+    with upstream(lambda asked: answer(THINGS[:6][int(asked.query["offset"]) :][:3])) as server:
+        assert len(ids(Api(server, paginate=OFFSET).pages())) == 6
+
+
+def test_post_pages_in_body():
+    with upstream(answer({"data": THINGS[:3], "next": 12}), answer({"data": [], "next": None})) as server:
+        Api(server, paginate=CURSOR, records="data", method="POST", body={"size": 3}).pages()
+
+        assert [asked.body for asked in server.journal] == [b'{"size": 3}', b'{"size": 3, "after": 12}']
+
+
+def test_saved_url_holds_no_secret():
+    auth = {"type": "query", "name": "api_key", "value": "secret-123"}
+    with upstream(by_url) as server:
+        api = Api(server, paginate=NEXT_URL, records="data", auth=auth)
+        api.pages(most=1)
+        assert api.positions[""]["next"] == {"url": f"{server.url}/things?from=3"}
+        api.pages()
+
+        assert [asked["api_key"] for asked in api.asked()] == ["secret-123"] * 3
+
+
+def test_other_paginator_begins_anew():
+    with upstream(numbered, by_offset) as server:
+        api = Api(server, paginate=NUMBERED)
+        api.pages(most=1)
+        api.options["paginate"] = OFFSET
+
+        assert len(ids(api.pages())) == 7
+
+
+def test_other_host_begins_anew():
+    with upstream(by_link) as server, upstream(by_link) as moved:
+        api = Api(server, paginate=LINK)
+        api.pages(most=1)
+        api.options["url"] = moved.url + "/things"
+
+        assert len(ids(api.pages())) == 7
+
+
+def fails(server, match, **options):
+    api = Api(server, **options)
+    with pytest.raises(SourceBroken, match=match) as caught:
+        api.pages()
+    assert caught.value.kind == "pagination"
+    assert server.url in str(caught.value)
+    return api
+
+
+def test_same_page_again():
+    with upstream(answer(THINGS[:3])) as server:
+        api = fails(server, "page 2: .*same records", paginate=NUMBERED)
+
+        assert api.positions[""]["next"] == {"page": 2}
+        assert len(server.journal) == 2
+
+
+def test_cursor_stands_still():
+    def stuck(asked):
+        return answer({"data": [{"id": len(server.journal)}], "next": "same"})
+
+    with upstream(stuck) as server:
+        fails(server, "goes round", paginate=CURSOR, records="data")
+        assert len(server.journal) == 2
+
+
+def test_cursor_goes_round():
+    def cycle(asked):
+        return answer({"data": [{"id": len(server.journal)}], "next": f"c{len(server.journal) % 3}"})
+
+    with upstream(cycle) as server:
+        fails(server, "goes round", paginate=CURSOR, records="data")
+        assert len(server.journal) == 4
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, ["x"], True, "a\x00b", "\ud800"])
+def test_cursor_is_no_cursor(value):
+    with upstream(answer({"data": [{"id": 1}], "next": value})) as server:
+        fails(server, "cursor is a|cannot be kept", paginate=CURSOR, records="data")
+
+
+def test_url_goes_round():
+    following = {"Link": '</things?from=1>; rel="next"'}
+    with upstream(lambda asked: answer([{"id": len(server.journal)}], **following)) as server:
+        fails(server, "goes round", paginate=LINK)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://127.0.0.1:1/x",
+        "https://127.0.0.1/x",
+        "//evil.example/x",
+        "http://me@{host}/x",
+        "file:///etc/passwd",
+        7,
+    ],
+)
+def test_next_at_another_origin(target):
+    def away(asked):
+        at = target.format(host=server.url[7:]) if isinstance(target, str) else target
+        return answer({"data": [{"id": 1}], "links": {"next": at}})
+
+    with upstream(away) as server:
+        fails(server, "another origin", paginate=NEXT_URL, records="data")
+        assert len(server.journal) == 1
+
+
+def test_too_many_pages():
+    def endless(asked):
+        return answer([{"id": f"{asked.query['page']}-{n}"} for n in range(3)])
+
+    with upstream(endless) as server:
+        fails(server, "page 6: .*max_pages = 5", paginate=NUMBERED, max_pages=5)
+        assert len(server.journal) == 5
+
+
+def test_nothing_but_empty_pages():
+    with upstream(lambda asked: answer({"data": [], "next": f"c{len(server.journal)}"})) as server:
+        fails(server, "11 empty pages", paginate=CURSOR, records="data")
+        assert len(server.journal) == 11
+
+
+def test_pages_before_stay():
+    def breaks(asked):
+        return by_cursor(asked) if len(server.journal) < 3 else answer({"data": THINGS[:1], "next": "c3"})
+
+    with upstream(breaks) as server:
+        api = fails(server, "goes round", paginate=CURSOR, records="data")
+
+        assert api.positions[""]["next"] == {"cursor": "c6"}
