@@ -1,10 +1,9 @@
 """The declarative base that every table shares."""
 
 from datetime import datetime
-from typing import ClassVar
 
 from sqlalchemy import BigInteger, DateTime, MetaData, Text
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, registry
 
 # Constraints get names that migrations can rely on (https://alembic.sqlalchemy.org/en/latest/naming.html).
 NAMING = {
@@ -16,12 +15,13 @@ NAMING = {
 }
 
 
-class Base(DeclarativeBase):
-    """Times are aware UTC, integers are bigint, text is unbounded."""
+TYPES = {datetime: DateTime(timezone=True), int: BigInteger, str: Text}
 
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: ClassVar = {
-        datetime: DateTime(timezone=True),
-        int: BigInteger,
-        str: Text,
-    }
+
+class Base(DeclarativeBase):
+    """Times are aware UTC, integers are bigint, text is unbounded.
+
+    The types stand in the registry: Flask-SQLAlchemy copies the class, and a copy may have no map of its own.
+    """
+
+    registry = registry(type_annotation_map=TYPES, metadata=MetaData(naming_convention=NAMING))

@@ -1,0 +1,1 @@
+"""The HTTP API through its front door, on real PostgreSQL and Redis."""

@@ -1,0 +1,30 @@
+"""Reading one page of anything that has an order."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select
+
+from webapp import paging
+from webapp.database import db
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some rows, the place after the last of them, and whether more follow."""
+
+    rows: list[Row[Any]]
+    end: paging.Place | None
+    has_more: bool
+
+
+def read_slice(select: Select[Any], order: paging.Order, after: paging.Place | None, limit: int) -> Slice:
+    """Read up to `limit` rows after the place; the select's last two columns become the place."""
+    placed = select.add_columns(order.column.label("place_value"), order.id.label("place_id"))
+    rows: list[Row[Any]] = []
+    for phase in paging.phases(placed, order, after):
+        rows += db.session.execute(phase.limit(limit + 1 - len(rows))).all()
+        if len(rows) > limit:
+            break
+    kept = rows[:limit]
+    return Slice(kept, paging.Place(kept[-1][-2], kept[-1][-1]) if kept else None, len(rows) > limit)

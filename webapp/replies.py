@@ -1,0 +1,42 @@
+"""The envelope of every list: data, page, request id and latency; and its headers."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, g, request
+
+from webapp import paging
+from webapp.hooks import latency_ms
+from webapp.queries.slices import Slice
+from webapp.wire import json_bytes
+
+REVALIDATE = "private, no-cache"
+
+
+def listing(data: list[Any], page: Mapping[str, Any], **members: Any) -> Response:
+    """A list as JSON, with an ETag of what it holds: an unchanged page answers 304."""
+    body = json_bytes({"data": data, "page": page, **members})
+    etag = hashlib.sha256(body).hexdigest()[:32]
+    about = json_bytes({"request_id": g.request_id, "api_latency_ms": latency_ms()})
+    response = Response(body[:-1] + b"," + about[1:], content_type="application/json")
+    response.set_etag(etag, weak=True)
+    link_next(response, page["next_cursor"])
+    response.headers["Cache-Control"] = REVALIDATE
+    return response.make_conditional(request)
+
+
+def page_of(found: Slice, limit: int, belongs: str, **members: Any) -> dict[str, Any]:
+    """The `page` member of a list."""
+    more = found.has_more and found.end is not None
+    cursor = paging.encode(found.end, belongs) if more else None
+    return {"limit": limit, "next_cursor": cursor, "has_more": found.has_more, **members}
+
+
+def link_next(response: Response, cursor: str | None) -> None:
+    """Add the Link header to the page that follows."""
+    if cursor is None:
+        return
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
+    response.headers["Link"] = f'<{request.path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
