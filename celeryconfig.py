@@ -24,7 +24,8 @@ timezone = "UTC"
 # A wake-up goes back to the queue at once when its worker stops or dies; runs.attempts bounds the repeats.
 task_acks_late = True
 task_reject_on_worker_lost = True
-task_acks_on_failure_or_timeout = True
+task_acks_on_failure = True
+task_acks_on_timeout = True
 
 # One run at a time in each process, and none reserved behind a long one.
 worker_pool = "prefork"
@@ -34,11 +35,6 @@ worker_disable_prefetch = True
 
 # True would kill and lose the task when Redis restarts; a doubled message is harmless behind the fence.
 worker_cancel_long_running_tasks_on_connection_loss = False
-
-# With REMAP_SIGTERM=SIGQUIT in the worker's environment: a run is put back at a page's end, at the latest
-# when this time is over. Give containers twice as long.
-worker_soft_shutdown_timeout = 20.0
-worker_enable_soft_shutdown_on_idle = False
 
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None

@@ -13,7 +13,8 @@ from ingest.settings import settings
 
 logger = structlog.get_logger()
 
-# Made before the fork, so that the main process can tell its children: finish the page, then stop.
+# Made before the fork, so that the main process can tell its children: finish the page, then stop. Celery's
+# own soft shutdown would sleep its whole time out, and its warm shutdown waits for runs of hours.
 _STOPPING = multiprocessing.get_context("fork").Event()
 
 

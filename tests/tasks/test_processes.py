@@ -1,0 +1,148 @@
+"""Real workers, killed and stopped in mid-run: every row exactly once, and nobody has to help."""
+
+import pytest
+from sqlalchemy import text
+
+from ingest import runs
+from ingest.db import engine
+from local.sandbox.coingecko import coin_id
+from tasks import app
+from tasks.runs import publish
+from tasks.upkeep import reconcile, tick
+from tests.tasks.system import one, wait_until
+
+RUN = "SELECT * FROM runs WHERE id = :id"
+
+
+def request() -> int:
+    """Request a run of the source, as the API does, and publish it."""
+    with engine().begin() as tx:
+        requested = runs.request(tx, "coins", trigger="api", request_id="request-from-test")
+    publish(requested.run_id, "coins")
+    return requested.run_id
+
+
+def ended(run_id):
+    """The run's row once it has ended."""
+    row = one(engine(), RUN, id=run_id)
+    return row if row["finished_at"] else None
+
+
+def first_page_loaded(run_id):
+    """Whether the run is in the middle."""
+    row = one(engine(), RUN, id=run_id)
+    return row["state"] == "running" and row["pages"] >= 1
+
+
+def expect_every_coin_once(box):
+    """The items are the active coins of the world, each once."""
+    with engine().connect() as connection:
+        keys = list(connection.scalars(text("SELECT key FROM items")))
+    assert sorted(keys) == sorted(coin_id(coin) for coin in box.world.active)
+
+
+def slow_down(box):
+    """Make the pages after the first take their time."""
+    box.faults([{"do": "slow", "path": "/api/v3/coins", "nth": 2, "count": 1, "seconds": 3}])
+
+
+def test_worker_executes_a_run(declare, running, box):
+    declare()
+    running.start("worker")
+
+    run_id = request()
+
+    row = wait_until(lambda: ended(run_id), what="the run")
+
+    assert (row["state"], row["inserted"], row["attempts"]) == ("succeeded", 600, 1)
+    assert "request-from-test" in running.log("worker")
+    expect_every_coin_once(box)
+
+
+@pytest.mark.parametrize("victim", ["child", "main"])
+def test_killed_worker_is_replaced(declare, running, box, victim):
+    """SIGKILL in mid-run: the lease ends, reconcile tells another, the checkpoint says where to go on."""
+    declare()
+    slow_down(box)
+    running.start("worker", "control", "beat")
+    run_id = request()
+    wait_until(lambda: first_page_loaded(run_id), what="the first page")
+
+    if victim == "child":
+        running.kill_child("worker")
+    else:
+        running.kill("worker")
+        running.start("second")
+
+    row = wait_until(lambda: ended(run_id), what="the run after the kill")
+    assert (row["state"], row["fetched"], row["inserted"]) == ("succeeded", 600, 600)
+    assert (row["attempts"], row["lease_expiries"]) == (2, 1)
+    expect_every_coin_once(box)
+
+
+def test_stop_hands_the_run_back(declare, running, box):
+    """SIGTERM: the page ends, the run goes back to the queue and costs no attempt, the worker exits."""
+    declare()
+    slow_down(box)
+    running.start("worker")
+    run_id = request()
+    wait_until(lambda: first_page_loaded(run_id), what="the first page")
+
+    running.stop("worker")
+
+    row = one(engine(), RUN, id=run_id)
+    assert (row["state"], row["attempts"]) == ("queued", 0)
+    running.start("second")
+    publish(run_id)
+    row = wait_until(lambda: ended(run_id), what="the run after the stop")
+    assert (row["state"], row["attempts"], row["inserted"]) == ("succeeded", 1, 600)
+
+
+def test_doubled_messages_run_once(declare, running, box):
+    declare()
+    running.start("worker", "second")
+    run_id = request()
+    for _ in range(5):
+        publish(run_id)
+
+    row = wait_until(lambda: ended(run_id), what="the run")
+
+    assert (row["attempts"], row["fence"], row["fetched"]) == (1, 1, 600)
+
+
+def test_two_beats_make_one_run_a_slot(declare, running, box, tmp_path):
+    """Doubled ticks, a late tick, and reconcile's own catching up: the slot is unique."""
+    declare("every: 1d")
+    running.start("worker", "control", "beat")
+    wait_until(
+        lambda: one(engine(), "SELECT count(*) AS n FROM runs WHERE slot IS NOT NULL")["n"], what="a run"
+    )
+    for _ in range(3):
+        tick.run("coins")
+        reconcile.run()
+
+    assert one(engine(), "SELECT count(*) AS n FROM runs")["n"] == 1
+
+
+def test_lost_message_costs_only_time(declare, running, box):
+    """The run is committed, the message never sent: reconcile finds it."""
+    declare()
+    with engine().begin() as tx:
+        requested = runs.request(tx, "coins", trigger="api")
+    running.start("worker", "control", "beat")
+
+    row = wait_until(lambda: ended(requested.run_id), what="the run")
+
+    assert row["state"] == "succeeded"
+
+
+def test_redis_away_is_told_in_time(declare, monkeypatch):
+    """The publish fails within its bounds, and says so instead of raising."""
+    declare()
+    monkeypatch.setattr(app.conf, "broker_url", "redis://127.0.0.1:1/0")
+    app.amqp._producer_pool = None
+    with engine().begin() as tx:
+        requested = runs.request(tx, "coins", trigger="api")
+
+    assert publish(requested.run_id) is False
+    assert one(engine(), RUN, id=requested.run_id)["published_at"] is None
