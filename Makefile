@@ -1,0 +1,85 @@
+# `make` prints what it can do. Long-running recipes replace their shell (exec), so that a signal to make
+# reaches the program and nothing is left behind.
+
+PYTHON ?= python3
+ARGS ?=
+TESTS ?= 1
+BIN := .venv/bin
+RUN := .venv/.installed
+DEV := .venv/.installed-dev
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+OLD := Python 3.11 or newer is needed, and $(PYTHON) is not. Name another: make demo PYTHON=python3.12
+NO_VENV := $(PYTHON) cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv
+NO_COMPOSE := Docker with the compose plugin is needed for this. Without Docker: make demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test smoke check bench up down logs clean
+
+##@ Try it, without Docker
+
+demo: $(RUN) ## The whole system with stand-in upstream APIs: runs every source, serves until Ctrl-C
+	@exec $(BIN)/python -m local.demo
+
+run: $(RUN) ## The same with the real upstream APIs
+	@exec $(BIN)/python -m local.demo --real
+
+##@ Change it
+
+test: $(DEV) ## Run the tests; some of them: make test ARGS="-k pipeline"
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV) ## Format, lint, types, imports, then the tests (TESTS=0 leaves those out)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy ingest models
+	$(BIN)/lint-imports
+	@if [ "$(TESTS)" != 0 ]; then exec $(BIN)/python -m pytest $(ARGS); fi
+
+smoke: $(RUN) ## Start the whole system, use it as a stranger would, stop it
+	@exec $(BIN)/python -m local.smoke $(ARGS)
+
+bench: $(RUN) ## Measure; what can be measured: make bench ARGS=--help
+	@exec $(BIN)/python -m bench $(ARGS)
+
+clean: ## Remove caches and .venv; data (.data) and secrets (.env) stay
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench/out
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Run it in containers
+
+up: .env ## Build and start everything with Docker Compose, return when it is healthy
+	@docker compose version >/dev/null 2>&1 || { echo "$(NO_COMPOSE)" >&2; exit 1; }
+	@exec docker compose up -d --build --wait
+
+down: ## Stop the containers; the data stays in its volumes
+	@exec docker compose down
+
+logs: ## Follow what the containers say
+	@exec docker compose logs --follow --tail 100
+
+# --- what the targets need ---
+
+help:
+	@if [ -t 1 ]; then bold='\033[1m' blue='\033[36m' off='\033[0m'; fi; \
+	awk -v bold="$$bold" -v blue="$$blue" -v off="$$off" 'BEGIN { FS = ":.*## "; print "make TARGET" } \
+	  /^##@ / { printf "\n%s%s%s\n", bold, substr($$0, 5), off } \
+	  /^[a-z]+:.*## / { printf "  %s%-8s%s %s\n", blue, $$1, off, $$2 }' $(MAKEFILE_LIST)
+
+.env:
+	@$(PYTHON) local/dotenv.py
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(OLD)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(NO_VENV)" >&2; exit 1; }
+	@echo "Making .venv ..."
+	@$(PYTHON) -m venv --clear .venv
+
+$(RUN): $(BIN)/python requirements.txt requirements-local.txt
+	@echo "Installing what it needs into .venv (about 20 seconds, once) ..."
+	@$(PIP) -r requirements.txt -r requirements-local.txt
+	@touch $@
+
+$(DEV): $(RUN) requirements-dev.txt
+	@echo "Installing the tools for tests and checks ..."
+	@$(PIP) -r requirements-dev.txt
+	@touch $@

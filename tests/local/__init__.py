@@ -1,0 +1,1 @@
+"""Tests of `local`: servers, supervisor, demo, and what stands beside the code."""
