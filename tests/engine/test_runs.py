@@ -209,20 +209,29 @@ def test_slot_has_one_run(engine):
 
     hourly = replace(source, every=timedelta(hours=1))
     declare(engine, hourly)
-    noon = datetime(2026, 1, 1, 12, 0, 7, tzinfo=UTC)
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
-    first = upkeep.request_due(engine, [hourly], noon)
+    first = upkeep.request_due(engine, [hourly], hour + timedelta(seconds=7))
     run(engine, hourly)
-    late = upkeep.request_due(engine, [hourly], noon + timedelta(minutes=30))
-    after_a_day = upkeep.request_due(engine, [hourly], noon + timedelta(days=1))
+    late = upkeep.request_due(engine, [hourly], hour + timedelta(minutes=59))
+    after_a_day = upkeep.request_due(engine, [hourly], hour + timedelta(days=1, minutes=3))
 
     assert len(first) == 1
     assert late == []
     assert len(after_a_day) == 1
     assert rows(engine, "SELECT slot FROM runs ORDER BY id") == [
-        (noon.replace(second=0),),
-        ((noon + timedelta(days=1)).replace(second=0),),
+        (hour,),
+        (hour + timedelta(days=1),),
     ]
+
+
+def test_fresh_run_satisfies_a_slot(engine):
+    """What was just fetched on request need not be fetched again for a slot that has passed."""
+    daily = replace(thing_source(Script([[THING]])), every=timedelta(days=1))
+    declare(engine, daily)
+    run(engine, daily)
+
+    assert upkeep.request_due(engine, [daily], datetime.now(UTC)) == []
 
 
 def test_paused_source_is_not_scheduled(engine):
