@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ingest.delimited import LONGEST_RECORD, OPEN, Dialect, fields, lines, spans
+from ingest.delimited import LONGEST_RECORD, OPEN, Dialect, lines, parser, spans
 from ingest.encodings import MARK, decode, encode, lines_end, recognised
 from ingest.errors import SourceBroken
 
@@ -65,7 +65,7 @@ def _head(
 def _names(record: str, dialect: Dialect) -> list[str]:
     if MARK.search(record):
         raise SourceBroken("the header is not in the declared encoding", kind="file")
-    found = fields(record, dialect)
+    found = parser(dialect)(record)
     if found is None:
         raise SourceBroken("the quotes of the header do not match up", kind="file")
     return [name.strip() for name in found]

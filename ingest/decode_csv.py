@@ -7,12 +7,12 @@ apart record by record.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from ingest.declared import Source
-from ingest.delimited import BAD_QUOTES, LONGEST_RECORD, TOO_LONG, Dialect, Span, fields, lines, spans
+from ingest.delimited import BAD_QUOTES, LONGEST_RECORD, TOO_LONG, Dialect, Parser, Span, lines, parser, spans
 from ingest.encodings import MARK, count_lines, decode, encode, escaped
 from ingest.page import Frame, Page, Record, Reject
 
@@ -131,9 +131,8 @@ def _values(source: Source, piece: _Slice, found: list[str]) -> dict[str, str | 
     return {path: named.get(path) for path in source.paths}
 
 
-@dataclass(frozen=True)
-class _Good:
-    index: int
+class _Good(NamedTuple):
+    number: int
     line: int
     text: str
     fields: list[str]
@@ -148,21 +147,22 @@ def _one_by_one(source: Source, piece: _Slice) -> Frame:
             rejects.append(verdict)
         else:
             good.append(verdict)
-    return _frame(source, good, [each.index for each in good], rejects, piece)
+    return _frame(source, good, [each.number for each in good], rejects, piece)
 
 
 def _verdicts(piece: _Slice) -> Iterator[_Good | Reject]:
-    physical = lines(piece.text)
-    starts: list[int] = []
+    physical, parse = lines(piece.text), parser(piece.dialect)
+    starts = _starts(physical, piece) if MARK.search(piece.text) else None
     for index, span in enumerate(spans(physical, piece.dialect)):
-        text = "".join(physical[span.first : span.last + 1])
-        if bad := MARK.search(text):
-            starts = starts or _starts(physical, piece)
+        text = (
+            "".join(physical[span.first : span.last + 1]) if span.last > span.first else physical[span.first]
+        )
+        if starts and (bad := MARK.search(text)):
             at = starts[span.first] + len(encode(text[: bad.start()], piece.encoding))
             message = f"byte 0x{ord(bad[0]) - 0xDC00:02x} at offset {at} of the file is not {piece.encoding}"
             yield piece.reject(index, span.first, text, "bad_encoding", message)
         else:
-            yield _verdict(piece, index, span, text)
+            yield _verdict(piece, index, span, text, parse)
 
 
 def _starts(physical: list[str], piece: _Slice) -> list[int]:
@@ -171,10 +171,10 @@ def _starts(physical: list[str], piece: _Slice) -> list[int]:
     return list(accumulate(sizes, initial=piece.offset))
 
 
-def _verdict(piece: _Slice, index: int, span: Span, text: str) -> _Good | Reject:
+def _verdict(piece: _Slice, index: int, span: Span, text: str, parse: Parser) -> _Good | Reject:
     if span.problem == TOO_LONG:
         return piece.reject(index, span.first, text, TOO_LONG)
-    found = fields(text, piece.dialect) if span.problem is None else None
+    found = parse(text) if span.problem is None else None
     if found is None:
         return piece.reject(index, span.first, text, BAD_QUOTES)
     if len(found) != len(piece.header):
@@ -185,10 +185,14 @@ def _verdict(piece: _Slice, index: int, span: Span, text: str) -> _Good | Reject
 def _frame(
     source: Source, good: list[_Good], index: list[int], rejects: list[Reject], piece: _Slice
 ) -> Frame:
-    rows = [_values(source, piece, each.fields) for each in good]
-    cells = pl.DataFrame(rows, schema=dict.fromkeys(source.paths, pl.String))
+    place = {name: number for number, name in enumerate(piece.header)}
+    columns = {
+        path: [each.fields[place[path]] if path in place else None for each in good] for path in source.paths
+    }
+    cells = pl.DataFrame(columns, schema=dict.fromkeys(source.paths, pl.String))
 
     def look(row: int) -> Record:
-        return Record(rows[row], piece.place(good[row].line), good[row].text[:LONGEST_TEXT])
+        values = _values(source, piece, good[row].fields)
+        return Record(values, piece.place(good[row].line), good[row].text[:LONGEST_TEXT])
 
     return Frame(cells, index, rejects, look)

@@ -7,9 +7,10 @@ never closes swallows nothing.
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 LONGEST_RECORD = 1024 * 1024
 MOST_LINES = 1000
@@ -20,6 +21,8 @@ BAD_QUOTES = "bad_quotes"
 TOO_LONG = "record_too_long"
 # The record may go on after the lines that are here.
 OPEN = "open"
+
+Parser = Callable[[str], list[str] | None]
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
@@ -32,8 +35,7 @@ class Dialect:
     quote: str
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """A record by its first and last line; or a problem of the one line `first`."""
 
     first: int
@@ -49,7 +51,7 @@ def lines(text: str) -> list[str]:
 def spans(lines: Sequence[str], dialect: Dialect) -> Iterator[Span]:
     """The records of the lines, in order; empty lines are none. The first line begins a record.
 
-    A record of one line is not looked into; `fields` does that.
+    A record of one line is not looked into; a `parser` does that.
     """
     first = 0
     while first < len(lines):
@@ -72,20 +74,31 @@ def _span(lines: Sequence[str], first: int, dialect: Dialect) -> Span:
         if length > LONGEST_RECORD:
             return Span(first, first, BAD_QUOTES)
         if lines[last].count(quote) % 2:
-            whole = fields("".join(lines[first : last + 1]), dialect)
+            whole = parser(dialect)("".join(lines[first : last + 1]))
             return Span(first, first, BAD_QUOTES) if whole is None else Span(first, last)
     return Span(first, first, BAD_QUOTES if len(lines) >= first + MOST_LINES else OPEN)
 
 
-def fields(record: str, dialect: Dialect) -> list[str] | None:
-    """The fields of a record with or without its line end; None when its quotes do not match up."""
-    text = record.rstrip("\r\n")
-    if dialect.quote not in text:
-        return text.split(dialect.delimiter)
-    if not _shape(dialect).fullmatch(text):
-        return None
-    reader = csv.reader([text], delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True)
-    return next(reader)
+def parser(dialect: Dialect) -> Parser:
+    """What takes a record apart, with or without its line end; None: its quotes do not match up.
+
+    Records without quotes are split here, the others by one reader of the csv module: to make one costs
+    more than to read a record.
+    """
+    shape, delimiter, quote = _shape(dialect), dialect.delimiter, dialect.quote
+    waiting: list[str] = []
+    reader = csv.reader(iter(waiting.pop, None), delimiter=delimiter, quotechar=quote, strict=True)
+
+    def parse(record: str) -> list[str] | None:
+        text = record.rstrip("\r\n")
+        if quote not in text:
+            return text.split(delimiter)
+        if not shape.fullmatch(text):
+            return None
+        waiting.append(text)
+        return next(reader)
+
+    return parse
 
 
 @cache

@@ -10,7 +10,7 @@ import re
 from ingest.errors import SourceBroken
 
 MARKED = "kasparro-marked"
-MARK = re.compile("[\udc00-\udcff]")
+MARK = re.compile("([\udc00-\udcff])")
 ASCII = bytes(range(128))
 # The longer ones first: UTF-32's mark begins like UTF-16's.
 BYTE_ORDER_MARKS = [
@@ -23,13 +23,11 @@ BYTE_ORDER_MARKS = [
 WITHOUT_MARK = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}
 
 
-def _mark(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Decode a bad byte to a mark, and encode a mark to its byte again."""
-    if isinstance(error, UnicodeDecodeError):
-        return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
-    if isinstance(error, UnicodeEncodeError) and MARK.match(error.object[error.start]):
-        return bytes(ord(letter) - 0xDC00 for letter in error.object[error.start : error.end]), error.end
-    raise error
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    """Decode bad bytes to marks."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
 
 
 codecs.register_error(MARKED, _mark)
@@ -62,7 +60,10 @@ def decode(data: bytes, encoding: str) -> str:
 
 def encode(text: str, encoding: str) -> bytes:
     """The bytes that `decode` made the text of."""
-    return text.encode(encoding, MARKED)
+    return b"".join(
+        bytes([ord(part) - 0xDC00]) if MARK.fullmatch(part) else part.encode(encoding)
+        for part in MARK.split(text)
+    )
 
 
 def escaped(text: str) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from ingest.auth import Auth
 from ingest.auth import secrets as credentials
-from ingest.redaction import looks_secret
+from ingest.redaction import looks_secret, redact
 
 # A shorter value of a parameter that is merely named like a secret would mask half of every message.
 LEAST_SECRET = 8
@@ -42,6 +42,13 @@ class Request:
         return credentials(self.auth) | {
             value for name, value in named.items() if looks_secret(name) and value
         }
+
+    @property
+    def shown(self) -> str:
+        """The URL with its query, as a message may show it."""
+        mark = "&" if "?" in self.url else "?"
+        query = mark + urlencode(self.params) if self.params else ""
+        return redact(self.url + query, self.secrets)
 
 
 @dataclass(frozen=True)

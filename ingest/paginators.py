@@ -163,7 +163,7 @@ def _fresh(state: int | str, seen: set[Any], request: Request) -> int | str:
 def broken(request: Request, problem: str, *, number: int | None = None) -> SourceBroken:
     """The error of a list that does not end as it should."""
     place = "" if number is None else f"page {number}: "
-    return SourceBroken(f"{place}{redact(request.url, request.secrets)}: {problem}", kind="pagination")
+    return SourceBroken(f"{place}{request.shown}: {problem}", kind="pagination")
 
 
 @dataclass

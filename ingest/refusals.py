@@ -8,7 +8,7 @@ from ingest import auth
 from ingest.backoff import retry_after
 from ingest.errors import SourceBroken
 from ingest.messages import Hiccup, Reply, Request
-from ingest.redaction import excerpt, redact, without
+from ingest.redaction import excerpt, without
 
 # Statuses that asking again does not change; 402 is what CoinPaprika says when the month's quota is used up.
 FINAL = {401: "auth", 403: "auth", 402: "quota", 404: "not_found", 410: "not_found"}
@@ -28,7 +28,7 @@ def refused(request: Request, reply: Reply) -> Hiccup | SourceBroken:
 
 def named(request: Request) -> str:
     """The request as a message shows it."""
-    return f"{request.method} {redact(request.url, request.secrets)}"
+    return f"{request.method} {request.shown}"
 
 
 def said(request: Request, reply: Reply) -> str:

@@ -75,6 +75,13 @@ def _read(env: Env) -> Settings:
     )
 
 
+def _each(error: EnvValidationError) -> list[str]:
+    """One line a variable; none shows the value, which may be a secret."""
+    if not isinstance(error.error_messages, Mapping):
+        return [str(error)]
+    return [f"{name}: {' '.join(texts)}" for name, texts in error.error_messages.items()]
+
+
 def _contradictions(settings: Settings) -> list[str]:
     problems = []
     if not settings.database_url:
@@ -95,7 +102,7 @@ def read() -> Settings:
     try:
         env.seal()
     except EnvValidationError as error:
-        raise ConfigInvalid(str(error).splitlines()) from error
+        raise ConfigInvalid(_each(error)) from error
     if problems := _contradictions(settings):
         raise ConfigInvalid(problems)
     return settings

@@ -42,17 +42,20 @@ class _Pending:
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
+        self._ahead = b""
         self.data = b""
         self.ended = False
 
     def fill(self, target: int) -> None:
-        """Read until there are that many bytes, or no more."""
-        parts, size = [self.data], len(self.data)
-        while size < target and not self.ended:
-            piece = next(self._pieces, None)
+        """Read until there are exactly that many bytes, or no more."""
+        parts, missing = [self.data], target - len(self.data)
+        while missing > 0 and not self.ended:
+            piece = self._ahead or next(self._pieces, None)
             self.ended = piece is None
-            parts.append(piece or b"")
-            size += len(parts[-1])
+            taken = (piece or b"")[:missing]
+            self._ahead = (piece or b"")[missing:]
+            parts.append(taken)
+            missing -= len(taken)
         self.data = b"".join(parts)
 
     def take(self, length: int) -> bytes:

@@ -1,9 +1,11 @@
 """The declarative base that every table shares."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.types import TypeEngine
 
 # Constraints get names that migrations can rely on (https://alembic.sqlalchemy.org/en/latest/naming.html).
 NAMING = {
@@ -15,7 +17,7 @@ NAMING = {
 }
 
 
-TYPES = {datetime: DateTime(timezone=True), int: BigInteger, str: Text}
+TYPES: dict[type, TypeEngine[Any]] = {datetime: DateTime(timezone=True), int: BigInteger(), str: Text()}
 
 
 class Base(DeclarativeBase):

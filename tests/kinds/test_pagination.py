@@ -189,7 +189,7 @@ def test_url_goes_round():
         "//evil.example/x",
         "http://me@{host}/x",
         "file:///etc/passwd",
-        7,
+        {"a": 1},
     ],
 )
 def test_next_at_another_origin(target):

@@ -1,0 +1,202 @@
+"""Slices of CSV: both ways give one frame, and a bad record is set aside alone."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest import decode_csv
+from ingest.decode import decode
+from ingest.delimited import LONGEST_RECORD, MOST_LINES
+from ingest.page import CSV, Page
+from tests.kinds.pulling import source
+
+
+def page(body, *, header=("id", "name"), encoding="utf-8", **request):
+    """A slice without head."""
+    place = {"file": "coins.csv", "offset": 0, "line": 1, "skip": 0, "header": list(header)}
+    form = {"encoding": encoding, "delimiter": ",", "quote": '"'}
+    return Page(body.encode(encoding) if isinstance(body, str) else body, CSV, place | form | request, None)
+
+
+def frame(body, paths=("id", "name"), **options):
+    return decode(page(body, **options), source(paths))
+
+
+def bad(found):
+    return [(reject.reason, reject.position, reject.record) for reject in found.rejects]
+
+
+def test_fields_are_text():
+    found = frame("1,\n 007 , x\n")
+
+    assert found.cells.rows() == [("1", ""), (" 007 ", " x")]
+    assert found.index == [0, 1]
+    assert found.records == 2
+
+
+def test_record_looks_back():
+    found = frame('1,a\r\n\r\n2,"b ""x"""\r\n', line=10, offset=100)
+    record = found.record(1)
+
+    assert record.values == {"id": "2", "name": 'b "x"'}
+    assert record.position == "coins.csv line 12"
+    assert record.text == '2,"b ""x"""'
+
+
+def test_columns_by_name():
+    found = frame("1,x,9\n", paths=("name", "missing", "id"), header=("id", "name", "extra"))
+
+    assert found.cells.rows() == [("x", None, "1")]
+    assert found.cells.columns == ["name", "missing", "id"]
+    assert found.record(0).values == {"name": "x", "missing": None, "id": "1"}
+
+
+def test_head_is_skipped():
+    found = frame("sep=,\r\nid,name\r\n1,a\r\n2\r\n", skip=16)
+
+    assert found.cells.rows() == [("1", "a")]
+    assert bad(found) == [("too_few_fields", "coins.csv line 4", "2")]
+
+
+@pytest.mark.parametrize("quoted", ["", '"q",r\n'], ids=["bulk", "one by one"])
+def test_ragged_rows(quoted):
+    found = frame(f"1,a\n2\n3,c,d\n{quoted}4,e\n")
+
+    assert bad(found) == [
+        ("too_few_fields", "coins.csv line 2", "2"),
+        ("too_many_fields", "coins.csv line 3", "3,c,d"),
+    ]
+    assert found.rejects[1].message == "has 3 fields; the header has 2"
+    assert [reject.index for reject in found.rejects] == [1, 2]
+    assert ("4", "e") in found.cells.rows()
+
+
+def test_one_column():
+    assert frame("a\n\nb c\n", paths=("id",), header=("id",)).cells.rows() == [("a",), ("b c",)]
+    assert frame('""\nb\n', paths=("id",), header=("id",)).cells.rows() == [("",), ("b",)]
+
+
+@pytest.mark.parametrize("line", ['2,"b"x', '2,b"x', '"2"",b', '2, "b"', '"2'])
+def test_bad_quotes_take_one_line(line):
+    found = frame(f"1,a\n{line}\n3,c\n")
+
+    assert found.cells.rows() == [("1", "a"), ("3", "c")]
+    assert bad(found) == [("bad_quotes", "coins.csv line 2", line)]
+
+
+def test_open_quote_swallows_nothing():
+    table = [(str(number), f"n{number}") for number in range(3000)]
+    text = '0,"open\n' + "".join(f"{id},{name}\n" for id, name in table)
+    found = frame(text)
+
+    assert found.cells.rows() == table
+    assert bad(found) == [("bad_quotes", "coins.csv line 1", '0,"open')]
+
+
+def test_open_quote_meets_another():
+    found = frame('1,"open\n2,b\n3,"also"\n4,d\n5,"x\ny"\n')
+
+    assert found.cells.rows() == [("2", "b"), ("3", "also"), ("4", "d"), ("5", "x\ny")]
+    assert bad(found) == [("bad_quotes", "coins.csv line 1", '1,"open')]
+
+
+def test_quote_that_closes_too_late():
+    lines = "".join(f"{number},b\n" for number in range(MOST_LINES))
+    found = frame(f'x,"open\n{lines}y,"\n')
+
+    assert [reject.reason for reject in found.rejects] == ["bad_quotes", "bad_quotes"]
+    assert len(found.cells) == MOST_LINES
+
+
+@pytest.mark.parametrize("quoted", ["", '"q",r\n'], ids=["bulk", "one by one"])
+def test_longest_record(quoted):
+    fits = "1," + "x" * (LONGEST_RECORD - 2)
+    found = frame(f"{quoted}{fits}\r\n{fits}x\r\n")
+
+    assert len(found.cells[-1, "name"]) == LONGEST_RECORD - 2
+    assert [reject.reason for reject in found.rejects] == ["record_too_long"]
+    assert len(found.rejects[0].record) == decode_csv.LONGEST_TEXT
+
+
+def test_continued_line_holds_no_record():
+    assert frame("xxx", continues=True).records == 0
+    assert frame("1,a", too_long=True).rejects[0].reason == "record_too_long"
+
+
+def test_nul_is_kept():
+    assert frame("1,a\x00b\n").cells.rows() == [("1", "a\x00b")]
+    assert frame('1,"a\x00b"\n').cells.rows() == [("1", "a\x00b")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "iso8859-15", "utf-16-le", "utf-16-be", "utf-32-be"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_encodings(encoding, quote):
+    found = frame(f"1,{quote}Zürich €{quote}\r\n", encoding=encoding)
+
+    assert found.cells.rows() == [("1", "Zürich €")]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "byte", "offset", "record"),
+    [
+        ("utf-8", b"1,a\n2,b\x9dc\n3,d\n", "0x9d", 107, "2,b\\x9dc"),
+        ("utf-8", b'1,a\n2,"\xe9\nx"\n3,d\n', "0xe9", 107, '2,"\\xe9\nx"'),
+        ("cp1252", b"1,a\n2,\x81\n3,d\n", "0x81", 106, "2,\\x81"),
+        (
+            "utf-16-le",
+            "1,a\n2,".encode("utf-16-le") + b"\x00\xd8" + "\n3,d\n".encode("utf-16-le"),
+            "0x00",
+            112,
+            "2,\\x00\\xd8",
+        ),
+    ],
+)
+def test_bad_bytes_take_one_record(encoding, body, byte, offset, record):
+    found = frame(body, encoding=encoding, offset=100)
+
+    assert found.cells.rows() == [("1", "a"), ("3", "d")]
+    assert bad(found) == [("bad_encoding", "coins.csv line 2", record)]
+    assert found.rejects[0].message == f"byte {byte} at offset {offset} of the file is not {encoding}"
+
+
+def test_carriage_return_alone():
+    assert frame("1,a\r2,b\r").cells.rows() == [("1", "a"), ("2", "b")]
+    assert frame("1,a\r\n2,b\r3,c\n").cells.rows() == [("1", "a"), ("2", "b"), ("3", "c")]
+
+
+# The csv module does not quote a CR alone, and then breaks the line there.
+cells = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=5)
+tables = st.lists(st.tuples(cells, cells, cells), max_size=8)
+
+
+@settings(deadline=None, max_examples=300)
+@given(tables, st.sampled_from(["\n", "\r\n"]), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+def test_agrees_with_csv_module(table, end, quoting):
+    text = io.StringIO()
+    csv.writer(text, lineterminator=end, quoting=quoting).writerows(table)
+    found = frame(text.getvalue(), paths=("a", "b", "c"), header=("a", "b", "c"))
+    read = list(csv.reader(io.StringIO(text.getvalue(), newline=""), strict=True))
+
+    assert found.cells.rows() == [tuple(row) for row in read]
+    assert found.rejects == []
+
+
+plain = st.text(st.sampled_from(list("ab,\n é\x00")), max_size=60)
+
+
+@settings(deadline=None, max_examples=300)
+@given(plain, st.booleans())
+def test_both_ways_agree(text, crlf):
+    body = text.replace("\n", "\r\n") if crlf else text
+    found, piece = frame(body), decode_csv._Slice.of(page(body))
+    slowly = decode_csv._one_by_one(source(("id", "name")), piece)
+
+    assert piece.plain
+    assert found.cells.equals(slowly.cells)
+    assert (found.index, found.rejects) == (slowly.index, slowly.rejects)
+    assert [found.record(n) for n in range(len(found.cells))] == [
+        slowly.record(n) for n in range(len(slowly.cells))
+    ]
