@@ -46,22 +46,24 @@ def none(request: Request, options: Options, state: State) -> Steps:
 
 
 def page(request: Request, options: Options, state: State) -> Steps:
-    """Pages by number, until one is empty or shorter than `size`."""
+    """Pages by number, until one is empty, or short after a full one."""
     number: int = state["page"] if state else options["start"]
-    size = options["size"]
+    fill = _Fill(options["size"], state.get("full", False))
     while True:
-        answer = yield asked(request, {options["param"]: number} | _sized(options)), {"page": number}
-        if not answer.records or (size is not None and len(answer.records) < size):
+        target = asked(request, {options["param"]: number} | _sized(options))
+        answer = yield target, {"page": number, "full": fill.full}
+        if fill.ends(answer.records):
             return
         number += 1
 
 
 def offset(request: Request, options: Options, state: State) -> Steps:
-    """Pages by the number of records before them, until one is empty or shorter than `size`."""
-    skipped, size = state.get("offset", 0), options["size"]
+    """Pages by the number of records before them, until one is empty, or short after a full one."""
+    skipped, fill = state.get("offset", 0), _Fill(options["size"], state.get("full", False))
     while True:
-        answer = yield asked(request, {options["param"]: skipped} | _sized(options)), {"offset": skipped}
-        if len(answer.records) < size:
+        target = asked(request, {options["param"]: skipped} | _sized(options))
+        answer = yield target, {"offset": skipped, "full": fill.full}
+        if fill.ends(answer.records):
             return
         skipped += len(answer.records)
 
@@ -113,6 +115,27 @@ def _by_url(request: Request, state: State, find: Callable[[Answer], Any]) -> St
         url = _next(target, following)
         state = {"url": _fresh(url, seen, target)}
         target = replace(request, url=url, params={})
+
+
+@dataclass
+class _Fill:
+    """Tells a list's last page by its size.
+
+    A page shorter than asked for is the last only after a full one: an API that caps the size below the
+    declared one sends nothing but short pages, and taking the first for the last would lose the others.
+    """
+
+    size: int | None
+    full: bool
+
+    def ends(self, records: list[Any]) -> bool:
+        """Whether there is nothing behind this page."""
+        if not records:
+            return True
+        if self.size is not None and len(records) >= self.size:
+            self.full = True
+            return False
+        return self.full
 
 
 def asked(request: Request, values: Mapping[str, Any]) -> Request:

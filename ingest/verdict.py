@@ -221,9 +221,10 @@ class JsonText(Text):
     """An object, a list, or JSON text; given back as canonical JSON text."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        text = value if isinstance(value, str) else json_text.dump(value)
         try:
-            return _canonical_json(text)
+            return _canonical_json(value if isinstance(value, str) else json_text.dump(value))
+        except RecursionError as error:
+            raise refuse("not_json", "is nested too deeply") from error
         except ValueError as error:
             raise refuse("not_json", f"is not JSON: {error}") from error
 

@@ -96,7 +96,7 @@ def test_failure_keeps_pages():
         api = Api(server, paginate=paginate)
         with pytest.raises(SourceBroken, match="page=2"):
             api.pages()
-        assert api.positions[""]["next"] == {"page": 2}
+        assert api.positions[""]["next"] == {"page": 2, "full": True}
 
         assert ids(api.pages()) == ["7"]
         assert api.positions == {"": {}}

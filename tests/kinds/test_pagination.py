@@ -21,7 +21,7 @@ def numbered(asked):
 
 def by_offset(asked):
     first = int(asked.query["offset"])
-    return answer(THINGS[first : first + int(asked.query["limit"])])
+    return answer(THINGS[first : first + min(3, int(asked.query["limit"]))])
 
 
 def by_cursor(asked):
@@ -93,6 +93,17 @@ def test_without_size_ends_empty():
         assert len(server.journal) == 4
 
 
+@pytest.mark.parametrize("paginate", [NUMBERED, OFFSET], ids=["page", "offset"])
+def test_capped_size_loses_nothing(paginate):
+    """The API sends pages of three whatever is asked for; none of them is taken for the last."""
+    step = numbered if paginate is NUMBERED else by_offset
+    with upstream(step) as server:
+        api = Api(server, paginate=paginate | {"size": 500})
+
+        assert len(ids(api.pages())) == 7
+        assert len(server.journal) == 4
+
+
 def test_full_last_page():
     with upstream(lambda asked: answer(THINGS[:6][int(asked.query["offset"]) :][:3])) as server:
         assert len(ids(Api(server, paginate=OFFSET).pages())) == 6
@@ -147,7 +158,7 @@ def test_same_page_again():
     with upstream(answer(THINGS[:3])) as server:
         api = fails(server, "page 2: .*same records", paginate=NUMBERED)
 
-        assert api.positions[""]["next"] == {"page": 2}
+        assert api.positions[""]["next"] == {"page": 2, "full": True}
         assert len(server.journal) == 2
 
 
