@@ -1,10 +1,10 @@
 """The wake-up call for a run, and how it is sent."""
 
 import structlog
-from ingest.catalog import catalog
 from kombu.exceptions import OperationalError
 
 from ingest import runs
+from ingest.catalog import catalog
 from ingest.db import engine
 from ingest.execute import execute
 from ingest.heartbeat import connect

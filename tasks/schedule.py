@@ -4,8 +4,8 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab, schedule
-from ingest.catalog import catalog
 
+from ingest.catalog import catalog
 from ingest.declared import Source
 from ingest.settings import settings
 from tasks import app
@@ -20,9 +20,8 @@ def plan(sender: Celery, **_: Any) -> None:
     sender.add_periodic_task(crontab(minute="17", hour="3"), prune.s(), name="prune", expires=3600)
     for source in catalog().sources.values():
         if when := _when(source):
-            sender.add_periodic_task(
-                when, tick.s(source.name), name=f"tick {source.name}", expires=_expires(source)
-            )
+            entry = {"name": f"tick {source.name}", "shadow": f"tick {source.name}"}
+            sender.add_periodic_task(when, tick.s(source.name), expires=_expires(source), **entry)
 
 
 def _when(source: Source) -> schedule | crontab | None:

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 import structlog
-from ingest.catalog import catalog
 
 from ingest import upkeep
+from ingest.catalog import catalog
 from ingest.db import engine
 from ingest.heartbeat import beat, connect
 from ingest.settings import settings

@@ -5,9 +5,9 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from ingest.catalog import load
 
 from ingest import settings as module
+from ingest.catalog import load
 from ingest.errors import ConfigInvalid
 from ingest.settings import ROOT, Settings, read
 
