@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import redis
 import structlog
@@ -88,19 +89,27 @@ def _claimed(
 def carry_out(db: Engine, source: Source | None, claim: Claim, http: Http, lease: Lease) -> str:
     """Pull the source and leave its run in the state that tells what happened."""
     try:
-        _pull_declared(db, source, claim, http, lease)
-        return _end(db, claim, "succeeded")
-    except LeaseLost as error:
-        log.warning("lease lost", detail=str(error))
-        return "lost"
+        return _attempt(db, source, claim, http, lease)
     except (OperationalError, InterfaceError) as error:
         # Whether the page's commit happened is not known here and need not be: the run goes back to the
         # queue, and whoever claims it next begins at the checkpoint.
         return _wait_for_database(db, claim, lease, error)
+    except LeaseLost as error:
+        log.warning("lease lost", detail=str(error))
+        return "lost"
+
+
+def _attempt(db: Engine, source: Source | None, claim: Claim, http: Http, lease: Lease) -> str:
+    try:
+        _pull_declared(db, source, claim, http, lease)
+        return _end(db, claim, "succeeded")
+    except (LeaseLost, OperationalError, InterfaceError):
+        raise
     except IngestError as error:
         return _settle(db, claim, lease, error)
     except (SystemExit, KeyboardInterrupt):
-        _put_back(db, claim)
+        with suppress(DBAPIError):
+            _put_back(db, claim)
         raise
     except Exception as error:
         log.exception("run failed")
@@ -159,4 +168,5 @@ def _wait_for_database(db: Engine, claim: Claim, lease: Lease, error: DBAPIError
             return _put_back(db, claim, seconds=0 if error.connection_invalidated else PATIENCE, why=why)
         except (OperationalError, InterfaceError):
             time.sleep(0.5)
+    log.warning("database still away; the run is taken up again when its lease is over")
     return "lost"
