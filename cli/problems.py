@@ -132,6 +132,6 @@ def listed(message: str, problems: Iterable[str]) -> str:
 
 def unknown(what: str, name: str, known: Iterable[str]) -> click.UsageError:
     """The error for a name that is not there, with the nearest one."""
-    from ingest.catalog_fields import did_you_mean
+    from ingest.catalog.values import did_you_mean
 
     return click.UsageError(f"there is no {what} {name!r}{did_you_mean(name, known)}")

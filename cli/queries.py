@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Lateral, Row, Select, func, select, true, update
 
 from ingest.declared import Dataset
-from ingest.fields import dataset_table
+from ingest.normalize.fields import dataset_table
 from models import Reject, Run, Source
 
 ERROR = "error_message"

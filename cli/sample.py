@@ -13,9 +13,9 @@ import polars as pl
 from ingest.declared import Source
 from ingest.decode import decode
 from ingest.http import Http
+from ingest.http.quota import Quota
 from ingest.normalize import normalize
 from ingest.page import Reject
-from ingest.quota import Quota
 
 # Somebody sits in front of it: enough for a source whose first pages are empty or bad, and no more.
 MOST_PAGES = 5

@@ -14,11 +14,11 @@ from ingest.claims import Claim
 from ingest.declared import Catalog, Source
 from ingest.errors import Cancelled, IngestError, LeaseLost, SourceBroken, TryLater
 from ingest.http import Http
+from ingest.http.quota import Quota
 from ingest.lease import Lease
 from ingest.lock import SourceLock
 from ingest.log import bound
 from ingest.pipeline import pull
-from ingest.quota import Quota
 from ingest.settings import Settings
 
 log = structlog.get_logger()

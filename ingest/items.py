@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 
 from ingest.claims import Claim
 from ingest.declared import Dataset, Source
-from ingest.fields import TYPES
-from ingest.normalize import copy_text
+from ingest.normalize.fields import TYPES
+from ingest.normalize.rows import copy_text
 
 SYSTEM = ["source", "key", "content_hash", "raw_id", "raw_index", "run_id"]
 

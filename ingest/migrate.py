@@ -18,7 +18,7 @@ from sqlalchemy import Column, Connection, Engine, MetaData, text
 
 from ingest.declared import Catalog
 from ingest.errors import ConfigInvalid
-from ingest.fields import dataset_table
+from ingest.normalize.fields import dataset_table
 from ingest.runs import register
 
 ROOT = Path(__file__).resolve().parent.parent

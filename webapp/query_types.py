@@ -65,7 +65,7 @@ def _whole(**kwargs: Any) -> fields.Integer:
 SAME = ("eq", "ne", "in")
 ORDERED = (*SAME, "gt", "gte", "lt", "lte")
 
-# The keys are those of `ingest.fields.TYPES`; a test holds the two together.
+# The keys are those of `ingest.normalize.fields.TYPES`; a test holds the two together.
 QUERY_TYPES: dict[str, QueryType] = {
     "string": QueryType(Words, (*ORDERED, "contains", "isnull")),
     "integer": QueryType(_whole, (*ORDERED, "isnull")),

@@ -10,7 +10,7 @@ from sqlalchemy import Table
 from webargs.fields import DelimitedList
 
 from ingest.declared import Dataset
-from ingest.fields import dataset_table
+from ingest.normalize.fields import dataset_table
 from webapp import paging
 from webapp.arguments import Query
 from webapp.filters import SYSTEM, Filter, filters_of

@@ -13,13 +13,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from ingest.csv_head import Head, check_columns, read_head
-from ingest.delimited import Dialect
 from ingest.errors import SourceBroken, TryLater
-from ingest.files import content, matching, opened, state
+from ingest.files.delimited import Dialect
+from ingest.files.head import Head, check_columns, read_head
+from ingest.files.opened import content, matching, opened, state
+from ingest.files.slices import CONTINUES, TOO_LONG, Slice, Stand, slices
 from ingest.http import Http
 from ingest.page import CSV, Page, Position
-from ingest.slices import CONTINUES, TOO_LONG, Slice, Stand, slices
 
 MOST_DECOMPRESSED = 4 * 1024**3
 WHILE_WRITTEN = 5.0

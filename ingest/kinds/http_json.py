@@ -9,10 +9,10 @@ from typing import Any
 import jmespath
 from jmespath.exceptions import JMESPathError
 
-from ingest.http import BadReply, Http, Reply, Request
+from ingest.http.client import BadReply, Http, Reply, Request
+from ingest.kinds.paginators import PAGINATORS, Answer, Step, Steps, Watch, asked
+from ingest.kinds.watermark import Value, asked_from, canonical, greatest, highest, restored
 from ingest.page import JSON, Page, Position
-from ingest.paginators import PAGINATORS, Answer, Step, Steps, Watch, asked
-from ingest.watermark import Value, asked_from, canonical, greatest, highest, restored
 
 JSON_TYPE = re.compile(r"(application|text)/([\w.+-]+\+)?json\s*(;.*)?", re.IGNORECASE)
 

@@ -6,9 +6,9 @@ import io
 import pytest
 from marshmallow import ValidationError
 
-from ingest import catalog_json_schema
+from ingest.catalog import json_schema as catalog_json_schema
 from ingest.catalog import load
-from ingest.catalog_schema import parsed
+from ingest.catalog.schema import parsed
 from ingest.declared import Catalog, Mapping, Source
 from ingest.settings import ROOT
 
@@ -70,7 +70,7 @@ def test_only_the_bad_rows_are_bad(shipped: Catalog, name: str) -> None:
     [("dataset", catalog_json_schema.dataset_schema()), ("source", catalog_json_schema.source_schema())],
 )
 def test_json_schemas_are_up_to_date(name: str, schema: dict[str, object]) -> None:
-    """Otherwise: python -m ingest.catalog_json_schema."""
+    """Otherwise: python -m ingest.catalog.json_schema."""
     written = (CATALOG / f"{name}.schema.json").read_text(encoding="utf-8")
 
     assert written == catalog_json_schema.text(schema)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ingest import yaml_file
+from ingest.catalog import yaml_file
+from ingest.catalog.yaml_file import Document
 from ingest.errors import ConfigInvalid
 from ingest.references import Substituted
-from ingest.yaml_file import Document
 
 SECRET = "hush-hush-4711"
 

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
+from ingest import runs
 from tests.cli.shop import Shop, call
 from tests.conftest import forget
 
@@ -27,3 +29,10 @@ def open_shop(database: str, shop: Shop) -> Shop:
     """The shop, and a database that is migrated for it."""
     assert call("migrate").exit_code == 0
     return shop
+
+
+@pytest.fixture
+def queued(open_shop: Shop, engine: Engine) -> int:
+    """A run of the shop that nobody carries out."""
+    with engine.begin() as tx:
+        return runs.request(tx, "shop", trigger="api").run_id

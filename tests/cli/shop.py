@@ -1,8 +1,10 @@
 """A small catalogue in a folder of its own: CSV files that a test writes, and any other source."""
 
+import json
 from pathlib import Path
 
 from click.testing import CliRunner, Result
+from sqlalchemy import Engine, text
 
 from cli.__main__ import kasparro
 from ingest import db
@@ -49,3 +51,16 @@ def call(*words: str) -> Result:
     finally:
         if db.engine.cache_info().currsize:
             db.engine().dispose()
+
+
+def counts(result: Result) -> dict[str, int]:
+    """The counters of the one run that a call printed as JSON."""
+    return {
+        name: many for name, many in json.loads(result.stdout)["counts"].items() if many and name != "pages"
+    }
+
+
+def names(engine: Engine) -> list[str]:
+    """The items by name, in order."""
+    with engine.connect() as tx:
+        return list(tx.scalars(text("SELECT name FROM things ORDER BY key")))

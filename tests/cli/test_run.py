@@ -1,36 +1,18 @@
 """`kasparro run`: here, by workers, twice, waited for, left."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import text
 
-from ingest import execute, runs
+from ingest import execute
 from ingest.catalog import catalog
 from ingest.settings import ROOT, settings
-from tests.cli.shop import call
-
-MANY = 2_000
-
-
-def counts(result):
-    """The counters of the one run that a call printed as JSON."""
-    return {
-        name: many for name, many in json.loads(result.stdout)["counts"].items() if many and name != "pages"
-    }
-
-
-def names(engine):
-    """The items by name, in order."""
-    with engine.connect() as tx:
-        return list(tx.scalars(text("SELECT name FROM things ORDER BY key")))
+from tests.cli.shop import call, counts, names
 
 
 @pytest.fixture
@@ -50,33 +32,6 @@ def worker(open_shop, engine):
     yield
     over.set()
     thread.join()
-
-
-@pytest.fixture
-def queued(open_shop, engine):
-    """A run of the shop that nobody carries out."""
-    with engine.begin() as tx:
-        return runs.request(tx, "shop", trigger="api").run_id
-
-
-@contextmanager
-def interrupted(engine, when):
-    """Ctrl-C, once, as soon as the query has a row."""
-    over = threading.Event()
-
-    def wait():
-        while not over.wait(0.02):
-            with engine.connect() as tx:
-                if tx.execute(text(when)).first():
-                    return os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def test_local_run_loads_and_tells(open_shop, engine):
@@ -145,35 +100,6 @@ def test_open_run_is_taken_over_here(queued):
     result = call("run", "shop", "--local", "--json")
 
     assert (result.exit_code, json.loads(result.stdout)["id"]) == (0, queued)
-
-
-def test_waiting_ends_in_time(queued):
-    result = call("run", "shop", "--timeout", "0.5")
-
-    assert result.exit_code == 75
-    assert f"run {queued} goes on without us" in result.stderr
-    assert f"kasparro runs show {queued}" in result.stderr
-
-
-def test_ctrl_c_leaves_the_run(open_shop, engine):
-    with interrupted(engine, "SELECT 1 FROM runs WHERE published_at IS NOT NULL"):
-        result = call("run", "shop")
-
-    assert result.exit_code == 130
-    assert "run 1 goes on without us" in result.stderr
-
-
-def test_ctrl_c_puts_a_local_run_back(open_shop, engine):
-    """And the next one goes on from there: every row once."""
-    open_shop.sell("shop", *(f"{number},thing {number},{number}" for number in range(MANY)))
-
-    with interrupted(engine, "SELECT 1 FROM runs WHERE pages > 0"):
-        stopped = call("run", "shop", "--local")
-
-    assert stopped.exit_code == 130, stopped.output
-    assert "kasparro run shop --local" in stopped.stderr
-    assert 0 < len(names(engine)) < MANY
-    assert counts(call("run", "shop", "--local", "--json")) == {"fetched": MANY, "inserted": MANY}
 
 
 def test_redis_away_is_told(open_shop, monkeypatch):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import decode_csv
+from ingest.decode import csv_page as decode_csv
 from ingest.decode import decode
-from ingest.delimited import LONGEST_RECORD, MOST_LINES
+from ingest.files.delimited import LONGEST_RECORD, MOST_LINES
 from ingest.page import CSV, Page
 from tests.kinds.pulling import source
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.constraints import bound, satisfied, validators
 from ingest.declared import Field, Mapping
-from ingest.fields import TYPES
+from ingest.normalize.constraints import bound, satisfied, validators
+from ingest.normalize.fields import TYPES
 
 digits = st.text("0123456789", min_size=1, max_size=22)
 numbers = st.one_of(

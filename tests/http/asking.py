@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ingest.http import BadReply, Http, Reply, Request
-from ingest.quota import Quota
+from ingest.http.client import BadReply, Http, Reply, Request
+from ingest.http.quota import Quota
 from tests.upstream import Upstream
 
 

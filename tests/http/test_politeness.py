@@ -7,9 +7,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from ingest.backoff import CAP, LONGEST_PAUSE, backoff, retry_after
 from ingest.errors import SourceBroken, Stopped, TryLater
-from ingest.quota import Quota
+from ingest.http.backoff import CAP, LONGEST_PAUSE, backoff, retry_after
+from ingest.http.quota import Quota
 from tests.http.asking import client, request
 from tests.upstream import answer, upstream
 

@@ -4,7 +4,7 @@ import multiprocessing
 
 import pytest
 
-from ingest.quota import Quota
+from ingest.http.quota import Quota
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import structlog
 
 from ingest.errors import SourceBroken
-from ingest.http import Http, redact
-from ingest.quota import Quota
+from ingest.http.client import Http, redact
+from ingest.http.quota import Quota
 from ingest.references import Substituted
 from tests.http.asking import client, request
 from tests.upstream import Play, answer, upstream

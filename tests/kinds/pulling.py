@@ -6,9 +6,9 @@ from pathlib import Path
 from ingest.declared import Dataset, Mapping, Source
 from ingest.decode import decode
 from ingest.http import Http
+from ingest.http.quota import Quota
 from ingest.kinds.csv_file import csv_file
 from ingest.kinds.http_json import http_json
-from ingest.quota import Quota
 
 
 class Api:

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from ingest.delimited import LONGEST_RECORD
 from ingest.errors import SourceBroken, TryLater
+from ingest.files.delimited import LONGEST_RECORD
 from ingest.kinds.csv_file import csv_file
 from ingest.page import CSV
 from tests.kinds.pulling import Folder, rows, taken

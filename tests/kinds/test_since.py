@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.watermark import asked_from, highest, read, written
+from ingest.kinds.watermark import asked_from, highest, read, written
 from tests.kinds.pulling import Api, ids
 from tests.upstream import answer, upstream
 

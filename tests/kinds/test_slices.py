@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.csv_head import read_head
 from ingest.decode import decode
-from ingest.delimited import Dialect
+from ingest.files.delimited import Dialect
+from ingest.files.head import read_head
+from ingest.files.slices import Stand, slices
 from ingest.page import CSV, Page
-from ingest.slices import Stand, slices
 from tests.kinds.pulling import source
 
 DIALECT = Dialect(",", '"')

@@ -10,7 +10,7 @@ import zstandard
 from sqlalchemy import Engine, column, func, insert, select, table, update
 
 from ingest.catalog import catalog
-from ingest.fields import dataset_table
+from ingest.normalize.fields import dataset_table
 from models import RawPage, Reject, Run
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)

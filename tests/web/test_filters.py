@@ -5,7 +5,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from ingest.catalog import catalog
-from ingest.fields import TYPES
+from ingest.normalize.fields import TYPES
 from tests.web.rows import TOKEN
 from webapp.filters import filters_of
 from webapp.query_types import QUERY_TYPES

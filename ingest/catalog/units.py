@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError
 
-from ingest.catalog_fields import Shape, Text
+from ingest.catalog.values import Shape, Text
 from ingest.references import shown
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from ingest.declared import Source
-from ingest.decode_csv import csv_frame
-from ingest.decode_json import json_frame
+from ingest.decode.csv_page import csv_frame
+from ingest.decode.json_page import json_frame
 from ingest.page import CSV, JSON, Frame, Page
 
 DECODERS: dict[str, Callable[[Page, Source], Frame]] = {JSON: json_frame, CSV: csv_frame}

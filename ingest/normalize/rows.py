@@ -11,10 +11,10 @@ from functools import reduce
 import polars as pl
 import xxhash
 
-from ingest.constraints import satisfied
 from ingest.declared import Field, Mapping, Source
-from ingest.fields import FREE_TEXT, TYPES
-from ingest.judge import FITS, KEY, LONGEST_KEY, ROW, Judge
+from ingest.normalize.constraints import satisfied
+from ingest.normalize.fields import FREE_TEXT, TYPES
+from ingest.normalize.judge import FITS, KEY, LONGEST_KEY, ROW, Judge
 from ingest.page import NOT_TEXT, Frame, Reject
 
 GOOD = {"index": pl.Int64, "key": pl.String, "hash": pl.String, "version": pl.String, "line": pl.String}

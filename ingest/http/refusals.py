@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import requests
 
-from ingest import auth
-from ingest.backoff import retry_after
 from ingest.errors import SourceBroken
-from ingest.messages import Hiccup, Reply, Request
-from ingest.redaction import excerpt, without
+from ingest.http import auth
+from ingest.http.backoff import retry_after
+from ingest.http.messages import Hiccup, Reply, Request
+from ingest.http.redaction import excerpt, without
 
 # Statuses that asking again does not change; 402 is what CoinPaprika says when the month's quota is used up.
 FINAL = {401: "auth", 403: "auth", 402: "quota", 404: "not_found", 410: "not_found"}

@@ -5,11 +5,11 @@ from typing import Any
 import marshmallow
 import polars as pl
 
-from ingest.constraints import bound, validators
 from ingest.declared import Field, Mapping, Source
-from ingest.fields import TYPES
+from ingest.normalize.constraints import bound, validators
+from ingest.normalize.fields import TYPES
+from ingest.normalize.verdict import Reason, plain_text
 from ingest.page import NOT_TEXT, Frame, Record, Reject
-from ingest.verdict import Reason, plain_text
 
 # Columns beside the fields' own; a space keeps them apart from any declared name.
 ROW, KEY, FITS = " row", " key", " fits"

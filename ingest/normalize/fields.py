@@ -16,8 +16,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 import models
-from ingest import accept, verdict
 from ingest.declared import Dataset, Field, Mapping
+from ingest.normalize import accept, verdict
 
 Fast = Callable[[pl.Expr, Field, Mapping], pl.Expr]
 

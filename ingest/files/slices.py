@@ -7,9 +7,9 @@ chunks: the first says so, the others continue it.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from ingest.csv_head import Head
-from ingest.delimited import LONGEST_RECORD, OPEN, lines, spans
-from ingest.encodings import count_lines, decode, encode, first_line_end, lines_end, width
+from ingest.files.delimited import LONGEST_RECORD, OPEN, lines, spans
+from ingest.files.encodings import count_lines, decode, encode, first_line_end, lines_end, width
+from ingest.files.head import Head
 
 # A character has up to four bytes: a longer line is too long in every encoding.
 LONGEST_LINE = 4 * LONGEST_RECORD

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ingest.delimited import LONGEST_RECORD, OPEN, Dialect, lines, parser, spans
-from ingest.encodings import MARK, decode, encode, lines_end, recognised
 from ingest.errors import SourceBroken
+from ingest.files.delimited import LONGEST_RECORD, OPEN, Dialect, lines, parser, spans
+from ingest.files.encodings import MARK, decode, encode, lines_end, recognised
 
 
 @dataclass(frozen=True)

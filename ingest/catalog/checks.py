@@ -8,10 +8,10 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from ingest.catalog_fields import did_you_mean
-from ingest.catalog_options import OPTIONS
-from ingest.catalog_schema import parsed
-from ingest.catalog_words import check_path
+from ingest.catalog.options import OPTIONS
+from ingest.catalog.schema import parsed
+from ingest.catalog.values import did_you_mean
+from ingest.catalog.words import check_path
 from ingest.declared import Dataset, Field, Mapping
 from ingest.references import shown
 

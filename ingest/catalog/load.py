@@ -17,16 +17,17 @@ from typing import Any, TypeVar
 import marshmallow
 from marshmallow import ValidationError
 
-from ingest import settings, yaml_file
-from ingest.catalog_checks import Problems, mapping_of, mapping_problems, path_problems
-from ingest.catalog_fields import FreeName, did_you_mean
-from ingest.catalog_groups import messages_by_path
-from ingest.catalog_http import origin
-from ingest.catalog_schema import DatasetFile, SourceFile
+from ingest import settings
+from ingest.catalog import yaml_file
+from ingest.catalog.checks import Problems, mapping_of, mapping_problems, path_problems
+from ingest.catalog.groups import messages_by_path
+from ingest.catalog.http import origin
+from ingest.catalog.schema import DatasetFile, SourceFile
+from ingest.catalog.values import FreeName, did_you_mean
+from ingest.catalog.yaml_file import Document
 from ingest.declared import Catalog, Dataset, Field, Mapping, Source
 from ingest.errors import ConfigInvalid
 from ingest.kinds import KINDS
-from ingest.yaml_file import Document
 
 Kind = Callable[..., Any]
 Declared = TypeVar("Declared", Dataset, Source)

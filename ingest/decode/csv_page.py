@@ -12,8 +12,18 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from ingest.declared import Source
-from ingest.delimited import BAD_QUOTES, LONGEST_RECORD, TOO_LONG, Dialect, Parser, Span, lines, parser, spans
-from ingest.encodings import MARK, count_lines, decode, encode, escaped
+from ingest.files.delimited import (
+    BAD_QUOTES,
+    LONGEST_RECORD,
+    TOO_LONG,
+    Dialect,
+    Parser,
+    Span,
+    lines,
+    parser,
+    spans,
+)
+from ingest.files.encodings import MARK, count_lines, decode, encode, escaped
 from ingest.page import Frame, Page, Record, Reject
 
 LONGEST_TEXT = 65_536

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-from ingest.auth import Auth
-from ingest.auth import secrets as credentials
-from ingest.redaction import looks_secret, redact
+from ingest.http.auth import Auth
+from ingest.http.auth import secrets as credentials
+from ingest.http.redaction import looks_secret, redact
 
 # A shorter value of a parameter that is merely named like a secret would mask half of every message.
 LEAST_SECRET = 8

@@ -1,6 +1,6 @@
 """The JSON Schema (draft 2020-12) of catalogue files, generated from the marshmallow schemas that check them.
 
-`python -m ingest.catalog_json_schema` writes it again; a test tells when that is needed. An editor sees
+`python -m ingest.catalog.json_schema` writes it again; a test tells when that is needed. An editor sees
 the file as written, so a reference is allowed wherever a value must have a certain form.
 """
 
@@ -12,9 +12,9 @@ from typing import Any
 
 import marshmallow
 
-from ingest.catalog_fields import Checked, Shape
-from ingest.catalog_groups import Closed, Entries, Group, Many, OneOrMany, Options, Short, TrueOrMany, Variant
-from ingest.catalog_schema import DatasetFile, SourceFile
+from ingest.catalog.groups import Closed, Entries, Group, Many, OneOrMany, Options, Short, TrueOrMany, Variant
+from ingest.catalog.schema import DatasetFile, SourceFile
+from ingest.catalog.values import Checked, Shape
 from ingest.settings import ROOT
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 import jmespath
 
 from ingest.errors import SourceBroken
-from ingest.http import Request, redact, same_origin
+from ingest.http.client import Request, redact, same_origin
 from ingest.json_text import Number
 
 # Longer numbers stay text: JSON libraries upstream and PostgreSQL's jsonb need not agree on them.

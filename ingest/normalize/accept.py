@@ -2,7 +2,7 @@
 
 Each function takes a column of cleaned text and gives the canonical text of the values that are
 certainly right, null for all others. Null means "ask marshmallow", never "refused". What is canonical is
-what `ingest.fields` would write for the value that `ingest.verdict` gives.
+what `ingest.normalize.fields` would write for the value that `ingest.normalize.verdict` gives.
 """
 
 import re

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import marshmallow
 from marshmallow import ValidationError
 
-from ingest.catalog_fields import Checked, Choice, Shape, did_you_mean
+from ingest.catalog.values import Checked, Choice, Shape, did_you_mean
 from ingest.references import dotted
 
 

@@ -8,8 +8,8 @@ import requests
 import urllib3
 
 from ingest.errors import Stopped
-from ingest.inflate import BadCompression, capped, gunzip, inflate
-from ingest.messages import BadReply, Hiccup
+from ingest.http.inflate import BadCompression, capped, gunzip, inflate
+from ingest.http.messages import BadReply, Hiccup
 
 PIECE = 64 * 1024
 DECODERS = {"gzip": gunzip, "x-gzip": gunzip, "deflate": inflate}

@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from marshmallow import ValidationError
 
-from ingest.catalog_fields import Scalar, Shape, Text
+from ingest.catalog.values import Scalar, Shape, Text
 from ingest.references import shown
 
 

@@ -1,7 +1,7 @@
 """The marshmallow schemas of catalogue files: a dataset file and a source file.
 
-They check a file by itself; what needs both files is in `ingest.catalog_checks`. The descriptions are
-what an editor shows (`ingest.catalog_json_schema`).
+They check a file by itself; what needs both files is in `ingest.catalog.checks`. The descriptions are
+what an editor shows (`ingest.catalog.json_schema`).
 """
 
 from typing import Any
@@ -9,14 +9,14 @@ from typing import Any
 import polars as pl
 from marshmallow import ValidationError, post_load, validates_schema
 
-from ingest.catalog_fields import Choice, Filled, FreeName, Scalar, Text, Toggle, Whole
-from ingest.catalog_groups import Closed, Entries, Many, OneOrMany, Options, Short
-from ingest.catalog_options import OPTIONS
-from ingest.catalog_units import Duration
-from ingest.catalog_words import Cron, Pattern, TimeFormat, Zone
-from ingest.constraints import whole
+from ingest.catalog.groups import Closed, Entries, Many, OneOrMany, Options, Short
+from ingest.catalog.options import OPTIONS
+from ingest.catalog.units import Duration
+from ingest.catalog.values import Choice, Filled, FreeName, Scalar, Text, Toggle, Whole
+from ingest.catalog.words import Cron, Pattern, TimeFormat, Zone
 from ingest.declared import Mapping
-from ingest.fields import TYPES
+from ingest.normalize.constraints import whole
+from ingest.normalize.fields import TYPES
 from ingest.references import shown
 
 SYSTEM_COLUMNS = {"id", "source", "key", "content_hash", "raw_id", "raw_index", "run_id"} | {

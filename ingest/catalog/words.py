@@ -15,8 +15,8 @@ from cronsim import CronSim, CronSimError
 from jmespath.exceptions import JMESPathError
 from marshmallow import ValidationError
 
-from ingest.catalog_fields import Filled, Shape, Text, did_you_mean
-from ingest.constraints import whole
+from ingest.catalog.values import Filled, Shape, Text, did_you_mean
+from ingest.normalize.constraints import whole
 from ingest.references import shown
 
 # Any whole second does: it only has to come back from text.

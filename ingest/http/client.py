@@ -17,14 +17,14 @@ import requests
 import structlog
 from requests.adapters import HTTPAdapter
 
-from ingest import auth, body
-from ingest.backoff import LONGEST_PAUSE, backoff
 from ingest.errors import SourceBroken, Stopped, TryLater
-from ingest.inflate import TooLarge
-from ingest.messages import BadReply, Hiccup, Reply, Request, same_origin
-from ingest.quota import Quota
-from ingest.redaction import looks_secret, redact
-from ingest.refusals import cause, named, refused, said
+from ingest.http import auth, body
+from ingest.http.backoff import LONGEST_PAUSE, backoff
+from ingest.http.inflate import TooLarge
+from ingest.http.messages import BadReply, Hiccup, Reply, Request, same_origin
+from ingest.http.quota import Quota
+from ingest.http.redaction import looks_secret, redact
+from ingest.http.refusals import cause, named, refused, said
 
 __all__ = ["BadReply", "Http", "Reply", "Request", "looks_secret", "redact", "same_origin"]
 

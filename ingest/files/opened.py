@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ingest.errors import SourceBroken
-from ingest.inflate import BadCompression, TooLarge, capped, gunzip
+from ingest.http.inflate import BadCompression, TooLarge, capped, gunzip
 
 PIECE = 256 * 1024
 # Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from ingest.declared import Field
-from ingest.verdict import refuse, shown
+from ingest.normalize.verdict import refuse, shown
 
 LONGEST_TEXT = 1_000_000
 

@@ -1,8 +1,8 @@
 """The marshmallow fields whose verdict on a value is final, and whose message a reject shows.
 
 Each takes the text of one cell (or a list or object, where the record holds one) and gives the Python
-value that belongs into the column. `ingest.accept` may accept rows in bulk, but only those that these
-fields accept, with equal values: a property test holds the two together.
+value that belongs into the column. `ingest.normalize.accept` may accept rows in bulk, but only those that
+these fields accept, with equal values: a property test holds the two together.
 """
 
 import re

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError, validates_schema
 
-from ingest.catalog_fields import Choice, Filled, Scalar, Whole
-from ingest.catalog_groups import Closed, Entries, Group, Json, TrueOrMany, Variant
-from ingest.catalog_http import HeaderName, HeaderValue, Rate, Url
-from ingest.catalog_units import Duration, Size
-from ingest.catalog_words import Character, Codec, FilePath, Path
+from ingest.catalog.groups import Closed, Entries, Group, Json, TrueOrMany, Variant
+from ingest.catalog.http import HeaderName, HeaderValue, Rate, Url
+from ingest.catalog.units import Duration, Size
+from ingest.catalog.values import Choice, Filled, Scalar, Whole
+from ingest.catalog.words import Character, Codec, FilePath, Path
 from ingest.references import shown
 
 

@@ -1,0 +1,1 @@
+"""Files of sources: opened safely, known by content, cut at record boundaries."""
