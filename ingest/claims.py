@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Integer, cast, func, select, update
+from sqlalchemy import Connection, Integer, case, cast, func, select, true, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ingest.errors import LeaseLost
@@ -29,7 +29,9 @@ class Claim:
     request_id: str | None
 
 
-def claim(tx: Connection, run_id: int, *, worker: str, lease: float) -> Claim | None:
+def claim(
+    tx: Connection, run_id: int, *, worker: str, lease: float, most_attempts: int | None = None
+) -> Claim | None:
     """Take the run: state, lease, attempt, and a new fence. None when it is not to be had now.
 
     The fence is minted under the row lock of the source, so a takeover waits for a page that is just
@@ -41,7 +43,7 @@ def claim(tx: Connection, run_id: int, *, worker: str, lease: float) -> Claim | 
     fence = tx.scalar(select(Source.fence).where(Source.name == source).with_for_update()) or 0
     row = tx.execute(
         update(Run)
-        .where(Run.id == run_id, _claimable())
+        .where(Run.id == run_id, _claimable(), _below(most_attempts))
         .values(
             state="running",
             fence=fence + 1,
@@ -57,6 +59,10 @@ def claim(tx: Connection, run_id: int, *, worker: str, lease: float) -> Claim | 
         return None
     tx.execute(update(Source).where(Source.name == source).values(fence=fence + 1))
     return Claim(run_id, source, fence + 1, row.mode, row.attempts, row.request_id)
+
+
+def _below(most_attempts: int | None) -> Any:
+    return true() if most_attempts is None else Run.attempts < most_attempts
 
 
 def _claimable() -> Any:
@@ -123,17 +129,22 @@ def finish(
     _expect_ours(tx, claim, _ours(claim).values(error_message=message, **ended))
 
 
-def hand_back(tx: Connection, claim: Claim, *, seconds: float = 0, why: str | None = None) -> bool:
-    """Put a running run back into the queue; the attempt does not count, for nobody failed.
+def hand_back(
+    tx: Connection, claim: Claim, *, seconds: float = 0, why: str | None = None, counted: bool = False
+) -> str | None:
+    """Put a running run back into the queue; return its state, None when it is no longer ours.
 
-    Returns False when the run is no longer ours. `why` tells people what a queued run waits for.
+    Nobody failed, so the attempt does not count, unless the caller says so. A run that was to be cancelled
+    is cancelled instead. `why` tells people what a queued run waits for.
     """
     waiting = {
-        "state": "queued",
+        "state": case((Run.cancel_requested, "cancelled"), else_="queued"),
+        "finished_at": case((Run.cancel_requested, func.now())),
         "lease_until": None,
         "published_at": None,
         "not_before": lease_end(seconds) if seconds > 0 else None,
-        "attempts": Run.attempts - 1,
+        "attempts": Run.attempts - (0 if counted else 1),
         "error_message": why,
     }
-    return tx.execute(_ours(claim).values(**waiting).returning(Run.id)).one_or_none() is not None
+    state: str | None = tx.scalar(_ours(claim).values(**waiting).returning(Run.state))
+    return state

@@ -12,6 +12,18 @@ LIMITS = (
 )
 
 
+# A host that vanished is noticed in seconds, not after TCP's two hours; text is UTF-8 whatever
+# PGCLIENTENCODING says.
+NETWORK = {
+    "connect_timeout": 2,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "client_encoding": "utf8",
+}
+
+
 def new_engine(url: str, *, application: str = "kasparro", limits: str = LIMITS) -> Engine:
     """Return an engine for the URL. Made after a fork, never before."""
     return create_engine(
@@ -21,7 +33,7 @@ def new_engine(url: str, *, application: str = "kasparro", limits: str = LIMITS)
         pool_timeout=5,
         pool_pre_ping=True,
         pool_recycle=1800,
-        connect_args={"connect_timeout": 2, "application_name": application, "options": limits},
+        connect_args={**NETWORK, "application_name": application, "options": limits},
         hide_parameters=True,
     )
 

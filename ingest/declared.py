@@ -13,7 +13,7 @@ from ingest.page import Page, Position
 
 @dataclass(frozen=True)
 class Field:
-    """One declared column of a dataset. `type` is a name of `ingest.normalize.fields`; min and max are texts."""
+    """One declared column of a dataset. `type` is one of `ingest.normalize.fields`; min and max are texts."""
 
     name: str
     type: str

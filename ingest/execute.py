@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import redis
 import structlog
+from polars.exceptions import PanicException
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
@@ -20,11 +21,13 @@ from ingest.lock import SourceLock
 from ingest.log import bound
 from ingest.pipeline import pull
 from ingest.settings import Settings
+from ingest.storable import storable
 
 log = structlog.get_logger()
 
 # A full disk or a held lock is not mended by asking again at once.
 PATIENCE = 10.0
+LONGEST_MESSAGE = 4000
 
 
 def execute(
@@ -72,14 +75,15 @@ def _claimed(
     worker: str,
     stopping: Callable[[], bool],
 ) -> str:
+    quota = Quota("memory://" if lock is None else settings.redis_url)
     with db.begin() as tx:
-        claim = claims.claim(tx, run_id, worker=worker, lease=settings.lease)
+        most = settings.max_attempts
+        claim = claims.claim(tx, run_id, worker=worker, lease=settings.lease, most_attempts=most)
     if claim is None:
         return "not claimable"
     with bound(run_id=run_id, source=claim.source, request_id=claim.request_id):
         log.info("run claimed", attempt=claim.attempts, fence=claim.fence)
         lease = Lease(db, claim, lock, seconds=settings.lease, every=settings.renew_every, stopping=stopping)
-        quota = Quota("memory://" if lock is None else settings.redis_url)
         with lease, Http(quota, longest_wait=settings.longest_wait, stop=lease.interrupted) as http:
             outcome = carry_out(db, catalog.sources.get(claim.source), claim, http, lease)
         log.info("run left", outcome=outcome)
@@ -111,7 +115,7 @@ def _attempt(db: Engine, source: Source | None, claim: Claim, http: Http, lease:
         with suppress(DBAPIError):
             _put_back(db, claim)
         raise
-    except Exception as error:
+    except (Exception, PanicException) as error:  # a panic in polars is no Exception
         log.exception("run failed")
         _end(db, claim, "failed", kind="bug", message=f"{type(error).__name__} in Kasparro itself: {error}")
         raise
@@ -145,17 +149,24 @@ def _settle(db: Engine, claim: Claim, lease: Lease, error: IngestError) -> str:
 
 def _end(db: Engine, claim: Claim, state: str, *, kind: str | None = None, message: str | None = None) -> str:
     with db.begin() as tx:
-        claims.finish(tx, claim, state, kind=kind, message=message)
+        claims.finish(tx, claim, state, kind=kind, message=_fit(message))
     if state == "failed":
         log.error("run failed", kind=kind, message=message)
     return state
 
 
-def _put_back(db: Engine, claim: Claim, *, seconds: float = 0, why: str | None = None) -> str:
+def _put_back(
+    db: Engine, claim: Claim, *, seconds: float = 0, why: str | None = None, counted: bool = False
+) -> str:
     with db.begin() as tx:
-        ours = claims.hand_back(tx, claim, seconds=seconds, why=why)
-    log.info("run put back", seconds=seconds, why=why, ours=ours)
-    return "put back" if ours else "lost"
+        state = claims.hand_back(tx, claim, seconds=seconds, why=_fit(why), counted=counted)
+    log.info("run put back", seconds=seconds, why=why, state=state)
+    return {"queued": "put back", None: "lost"}.get(state, state or "lost")
+
+
+def _fit(message: str | None) -> str | None:
+    """A message may quote what an upstream sent: it must fit its column, whatever that was."""
+    return None if message is None else storable(message, longest=LONGEST_MESSAGE)
 
 
 def _wait_for_database(db: Engine, claim: Claim, lease: Lease, error: DBAPIError) -> str:
@@ -165,7 +176,10 @@ def _wait_for_database(db: Engine, claim: Claim, lease: Lease, error: DBAPIError
     give_up = time.monotonic() + lease.seconds
     while time.monotonic() < give_up:
         try:
-            return _put_back(db, claim, seconds=0 if error.connection_invalidated else PATIENCE, why=why)
+            if error.connection_invalidated:
+                return _put_back(db, claim, why=why)
+            # The server answers, but refuses: that may go on for ever, so the attempt counts.
+            return _put_back(db, claim, seconds=PATIENCE, why=why, counted=True)
         except (OperationalError, InterfaceError):
             time.sleep(0.5)
     log.warning("database still away; the run is taken up again when its lease is over")

@@ -1,11 +1,15 @@
 """Rows into a dataset's table: what is new, what differs, what is equal."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import polars as pl
+import psycopg2
 from psycopg2 import sql
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from ingest.claims import Claim
 from ingest.declared import Dataset, Source
@@ -63,9 +67,25 @@ def _standing(tx: Connection, source: Source, keys: list[str]) -> pl.DataFrame:
         return pl.DataFrame(cursor.fetchall(), schema={"key": pl.String, "stands": pl.String}, orient="row")
 
 
-def _cursor(tx: Connection) -> Any:
-    """psycopg2's own cursor, which alone can COPY, inside the caller's transaction."""
-    return tx.connection.cursor()
+@contextmanager
+def _cursor(tx: Connection) -> Iterator[Any]:
+    """psycopg2's own cursor, which alone can COPY, with its errors as SQLAlchemy's."""
+    try:
+        connection: Any = tx.connection
+        with connection.cursor() as cursor:
+            yield cursor
+    except psycopg2.Error as error:
+        dialect: Any = tx.dialect
+        gone = dialect.is_disconnect(error, None, None)
+        raise DBAPIError.instance(
+            None,
+            None,
+            error,
+            psycopg2.Error,
+            hide_parameters=True,
+            connection_invalidated=gone,
+            dialect=tx.dialect,
+        ) from error
 
 
 def insert_new(tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame) -> None:

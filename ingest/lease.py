@@ -8,7 +8,7 @@ from types import TracebackType
 import redis
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from ingest import claims
 from ingest.claims import Claim
@@ -21,8 +21,8 @@ log = structlog.get_logger()
 class Lease:
     """A context in which the claim stays ours; `check` between pages says when it must end.
 
-    PostgreSQL decides: while the lease is renewed there, a Redis that is away is survived. A lock that
-    Redis has forgotten (a restart, FLUSHALL) is taken again; one that another worker holds ends the run here.
+    PostgreSQL decides: while the lease is renewed there, nothing that happens to the lock ends the run.
+    A lock that Redis has forgotten (a restart, FLUSHALL) is taken again.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
-        self._thread.join()
+        self._thread.join(timeout=self.every)
 
     def check(self) -> None:
         """Raise LeaseLost, Cancelled or Stopped when the run must not go on here."""
@@ -77,7 +77,7 @@ class Lease:
             self._renew_lock()
         except LeaseLost:
             self._lost = True
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             log.warning("lease not renewed", error=type(error).__name__)
             self._lost = time.monotonic() - self._renewed > self.seconds - self.every
 
@@ -85,6 +85,7 @@ class Lease:
         if self.lock is None:
             return
         try:
-            self._lost = not self.lock.renew()
+            if not self.lock.renew():
+                log.warning("lock held by another; the fence decides")
         except redis.RedisError as error:
             log.warning("lock not renewed", error=type(error).__name__)

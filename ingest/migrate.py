@@ -19,7 +19,7 @@ from sqlalchemy import Column, Connection, Engine, MetaData, text
 from ingest.declared import Catalog
 from ingest.errors import ConfigInvalid
 from ingest.normalize.fields import dataset_table
-from ingest.runs import register
+from ingest.registry import register
 
 ROOT = Path(__file__).resolve().parent.parent
 # Any number will do, as long as all processes that migrate use the same one.
@@ -33,8 +33,9 @@ def migrate(db: Engine, catalog: Catalog) -> list[str]:
         before = revision(tx)
         command.upgrade(_config(tx), "head")
         done = [] if revision(tx) == before else [f"schema: {before or 'nothing'} -> {revision(tx)}"]
-        done += bring_up_datasets(tx, catalog)
-        return done + register_sources(tx, catalog)
+        # Sources before datasets, as every page's transaction takes them: the other way round they deadlock.
+        done += [f"source {name}: registered" for name in register(tx, catalog.sources.values())]
+        return done + bring_up_datasets(tx, catalog)
 
 
 def _config(tx: Connection | None = None) -> Config:
@@ -52,20 +53,6 @@ def revision(tx: Connection) -> str | None:
 def head() -> str | None:
     """The migration that the code asks for."""
     return ScriptDirectory.from_config(_config()).get_current_head()
-
-
-def register_sources(tx: Connection, catalog: Catalog) -> list[str]:
-    """Make the row and the raw partition of every declared source; return the new ones."""
-    known = set(tx.scalars(text("SELECT name FROM sources")))
-    for source in catalog.sources.values():
-        register(tx, source.name, source.digest)
-        if source.name not in known:
-            tx.execute(text(_PARTITION.format(name=source.name)))
-    return [f"source {name}: registered" for name in sorted(set(catalog.sources) - known)]
-
-
-# The name has passed the catalogue's check: lower-case letters, digits and underscores.
-_PARTITION = "CREATE TABLE IF NOT EXISTS raw_{name} PARTITION OF raw_data FOR VALUES IN ('{name}')"
 
 
 def bring_up_datasets(tx: Connection, catalog: Catalog) -> list[str]:

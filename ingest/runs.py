@@ -7,10 +7,10 @@ repeats messages costs time, not runs. The caller opens the transaction.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, Integer, case, cast, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from models import OPEN_STATES, Run, Source
+from models import OPEN_STATES, Run
 
 
 @dataclass(frozen=True)
@@ -84,25 +84,22 @@ def cancel(tx: Connection, run_id: int) -> str | None:
 
 
 def fail_poisoned(tx: Connection, *, max_attempts: int) -> list[int]:
-    """End runs whose workers died `max_attempts` times: what kills every worker must not go on for ever."""
-    message = (
+    """End runs that were tried `max_attempts` times: what stops every worker must not go on for ever."""
+    died = (
         f"The worker died {max_attempts} times while it executed this run (killed, or out of memory). "
         "Look at the workers' logs, then start it again: kasparro run SOURCE"
     )
-    dead = (Run.state == "running") & (Run.lease_until < func.now()) & (Run.attempts >= max_attempts)
+    abandoned = (Run.state == "running") & (Run.lease_until < func.now())
     ended = {
         "state": "failed",
-        "error_kind": "worker_died",
-        "error_message": message,
+        "error_kind": case((abandoned, "worker_died"), else_="storage"),
+        "error_message": case((abandoned, died), else_=Run.error_message),
         "finished_at": func.now(),
+        "lease_until": None,
+        "lease_expiries": Run.lease_expiries + cast(abandoned, Integer),
     }
-    rows = tx.execute(
-        update(Run)
-        .where(dead)
-        .values(lease_until=None, lease_expiries=Run.lease_expiries + 1, **ended)
-        .returning(Run.id)
-    )
-    return [row.id for row in rows]
+    exhausted = (abandoned | (Run.state == "queued")) & (Run.attempts >= max_attempts)
+    return list(tx.scalars(update(Run).where(exhausted).values(**ended).returning(Run.id)))
 
 
 # Publishing again is harmless, so the grace is short: 30 s for a message that nobody took, 5 s between
@@ -123,12 +120,3 @@ _TO_PUBLISH = text("""
 def to_publish(tx: Connection) -> list[tuple[int, str]]:
     """Runs (id, source) that wait without a worker knowing, or whose worker is gone; noted as published."""
     return sorted((row.id, row.source) for row in tx.execute(_TO_PUBLISH))
-
-
-def register(tx: Connection, name: str, digest: str) -> None:
-    """Make the source's row, or bring its digest up to date."""
-    known = tx.scalar(select(Source.digest).where(Source.name == name))
-    if known is None:
-        tx.execute(upsert(Source).values(name=name, digest=digest).on_conflict_do_nothing())
-    elif known != digest:
-        tx.execute(update(Source).where(Source.name == name).values(digest=digest, updated_at=func.now()))

@@ -13,7 +13,8 @@ from ingest.claims import Claim
 from ingest.declared import Source
 from ingest.items import classify, fold, insert_new, update_changed
 from ingest.page import Page, Position, Reject
-from models import Checkpoint, RawPage
+from ingest.storable import storable
+from models import Checkpoint, RawPage, Run
 from models import Reject as RejectRow
 
 LONGEST_RECORD = 65_536
@@ -35,7 +36,7 @@ def land(tx: Connection, claim: Claim, page: Page, *, records: int) -> int:
             source=claim.source,
             run_id=claim.run_id,
             part=page.part,
-            sequence=_next_sequence(claim),
+            sequence=select(Run.pages).where(Run.id == claim.run_id).scalar_subquery(),
             request=dict(page.request),
             media_type=page.media_type,
             records=records,
@@ -47,11 +48,6 @@ def land(tx: Connection, claim: Claim, page: Page, *, records: int) -> int:
         .returning(RawPage.id)
     )
     return int(raw_id or 0)
-
-
-def _next_sequence(claim: Claim) -> Any:
-    landed = select(func.count()).where(RawPage.source == claim.source, RawPage.run_id == claim.run_id)
-    return landed.scalar_subquery()
 
 
 def load(
@@ -79,7 +75,8 @@ def load(
 
 _SETTLE = text("""
     UPDATE rejects SET state = 'resolved', updated_at = now()
-     WHERE source = :source AND state = 'open' AND raw_id < :raw_id AND key = ANY(:keys)
+     WHERE source = :source AND state = 'open' AND raw_id < :raw_id
+       AND (key = ANY(:keys) OR (key IS NULL AND md5(record) = ANY(:records)))
 """)
 
 
@@ -95,9 +92,16 @@ def set_aside(
     """Keep the page's rejects in place of its earlier ones, and settle older ones whose key came again."""
     tx.execute(delete(RejectRow).where(RejectRow.source == source.name, RejectRow.raw_id == raw_id))
     keys = [*arrived.to_list(), *(reject.key for reject in rejects if reject.key is not None)]
-    tx.execute(_SETTLE, {"source": source.name, "raw_id": raw_id, "keys": keys})
-    if rejects:
-        tx.execute(insert(RejectRow), [_reject_row(reject, claim, raw_id) for reject in rejects])
+    rows = [_reject_row(reject, claim, raw_id) for reject in rejects]
+    records = [_md5(row["record"]) for row in rows if row["key"] is None]
+    tx.execute(_SETTLE, {"source": source.name, "raw_id": raw_id, "keys": keys, "records": records})
+    if rows:
+        tx.execute(insert(RejectRow), rows)
+
+
+def _md5(record: str) -> str:
+    """The fingerprint that PostgreSQL's md5() gives, to know a record without a key again."""
+    return hashlib.md5(record.encode(), usedforsecurity=False).hexdigest()
 
 
 def _reject_row(reject: Reject, claim: Claim, raw_id: int) -> dict[str, Any]:
@@ -110,14 +114,9 @@ def _reject_row(reject: Reject, claim: Claim, raw_id: int) -> dict[str, Any]:
         "key": reject.key,
         "field": reject.field,
         "reason": reject.reason,
-        "message": storable(reject.message),
-        "record": storable(reject.record[:LONGEST_RECORD]),
+        "message": storable(reject.message, longest=LONGEST_RECORD),
+        "record": storable(reject.record, longest=LONGEST_RECORD),
     }
-
-
-def storable(value: str) -> str:
-    """Text that PostgreSQL takes: NUL as the symbol for it, half a surrogate pair as its escape."""
-    return value.replace("\x00", "\N{SYMBOL FOR NULL}").encode("utf-8", "backslashreplace").decode()
 
 
 def advance(tx: Connection, claim: Claim, page: Page) -> None:

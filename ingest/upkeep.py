@@ -7,6 +7,7 @@ from sqlalchemy import Engine, Select, TextClause, exists, select, text
 
 from ingest import runs
 from ingest.declared import Source
+from ingest.registry import register
 from ingest.runs import Requested
 from ingest.schedule import slot_at
 from models import Run
@@ -20,7 +21,9 @@ def request_due(db: Engine, sources: Iterable[Source], now: datetime) -> list[Re
 
     A slot that passed while a run was open, or while everything was down, is thereby caught up once.
     """
-    made = []
+    sources, made = list(sources), []
+    with db.begin() as tx:
+        register(tx, sources)
     for source in sources:
         slot = slot_at(source, now)
         if slot is not None and (requested := _request_slot(db, source.name, slot)):

@@ -14,6 +14,9 @@ from tasks.life import stopping
 
 log = structlog.get_logger()
 
+# Reconcile publishes again what still waits, so messages need not pile up behind busy workers.
+EXPIRES = 60
+
 
 @app.task(name="run", bind=True)
 def run(self, run_id: int) -> str:
@@ -39,7 +42,7 @@ def publish(run_id: int, source: str | None = None) -> bool:
     Flower show, so that they read as a plan.
     """
     try:
-        run.apply_async((run_id,), shadow=f"run {source}" if source else None)
+        run.apply_async((run_id,), shadow=f"run {source}" if source else None, expires=EXPIRES)
     except OperationalError as error:
         log.warning("not published", run_id=run_id, error=type(error).__name__)
         return False

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from ingest import runs
 from ingest.catalog import catalog
 from ingest.db import engine
+from ingest.registry import register
 from models import TERMINAL_STATES
 from tasks.runs import publish
 from webapp.arguments import hint, nearest
@@ -89,7 +90,7 @@ def _earlier(tx: Connection, key: str, hash: str) -> list[Answer]:
 
 
 def _request(tx: Connection, name: str, body: dict[str, Any], key: str | None) -> runs.Requested:
-    runs.register(tx, name, catalog().sources[name].digest)
+    register(tx, [catalog().sources[name]])
     requested = _try(tx, name, body, key)
     # The run in the way may have ended between the insert and the look at it; then there is room now.
     return _try(tx, name, body, key) if _ended_meanwhile(requested) else requested

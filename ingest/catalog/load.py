@@ -32,7 +32,7 @@ from ingest.kinds import KINDS
 Kind = Callable[..., Any]
 Declared = TypeVar("Declared", Dataset, Source)
 
-TABLES_TAKEN = frozenset({"runs", "sources", "checkpoints", "rejects", "alembic_version"})
+TABLES_TAKEN = frozenset({"runs", "sources", "checkpoints", "rejects", "alembic_version", "staged"})
 # The raw pages of a source are in the table raw_<source>; these names are taken there.
 RAW_TAKEN = frozenset({"data", "data_id_seq"})
 

@@ -13,8 +13,9 @@ from ingest.claims import Claim
 from ingest.declared import Catalog, Dataset, Field, Mapping, Source
 from ingest.execute import carry_out
 from ingest.lease import Lease
-from ingest.migrate import bring_up_datasets, register_sources
+from ingest.migrate import bring_up_datasets
 from ingest.page import JSON, Page, Position
+from ingest.registry import register
 
 THINGS = Dataset(
     "things",
@@ -63,7 +64,7 @@ def declare(db: Engine, *sources: Source) -> None:
     )
     with db.begin() as tx:
         bring_up_datasets(tx, catalog)
-        register_sources(tx, catalog)
+        register(tx, catalog.sources.values())
 
 
 def begin(db: Engine, source: Source, **details: Any) -> Claim:

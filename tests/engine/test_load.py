@@ -7,9 +7,9 @@ from decimal import Decimal
 import orjson
 import pytest
 import zstandard
-from ingest.decode import decode
 
 from ingest import claims, store
+from ingest.decode import decode
 from ingest.normalize import normalize
 from ingest.page import JSON, Page
 from tests.engine.rows import THINGS, Script, begin, counts, declare, rows, run, run_row, thing_source, things
@@ -182,6 +182,18 @@ def test_mended_record_settles_its_reject(engine):
     run(engine, thing_source(Script([[thing("a", price="3")]])), mode="full")
 
     assert rows(engine, "SELECT state FROM rejects") == [("resolved",)]
+
+
+def test_keyless_reject_is_open_once(engine):
+    """The same record without a key, read again, does not pile up."""
+    declare(engine, thing_source(Script([])))
+    for _ in range(3):
+        run(engine, thing_source(Script([[{"name": "no key"}]])), mode="full")
+
+    assert rows(engine, "SELECT state, count(*) FROM rejects GROUP BY state ORDER BY state") == [
+        ("open", 1),
+        ("resolved", 2),
+    ]
 
 
 def test_counters_equal_what_stands(engine):

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from ingest import claims, runs, upkeep
+from ingest.db import new_engine
 from ingest.errors import LeaseLost, SourceBroken, Stopped, TryLater
 from ingest.execute import carry_out
 from ingest.heartbeat import connect
@@ -261,3 +262,77 @@ def test_lock_of_another_loses_the_lease(engine, shop, redis_url):
     assert not ours.renew()
     ours.release()
     assert not SourceLock(client, "shop", seconds=30).acquire()
+
+
+def test_promised_cancel_is_kept(engine, shop):
+    """A run that was to be cancelled is not put back into the queue by a deploy."""
+    claim = begin(engine, shop)
+    with engine.begin() as tx:
+        runs.cancel(tx, claim.run_id)
+        assert claims.hand_back(tx, claim) == "cancelled"
+
+    assert run_row(engine, claim.run_id)["finished_at"] is not None
+
+
+def test_message_of_an_upstream_fits(engine, shop):
+    """NUL and half a surrogate pair in what an upstream sent do not keep the run from ending."""
+    source = thing_source(Script([SourceBroken("it said \x00 and \ud800 " + "x" * 100_000, kind="reply")]))
+
+    row = run(engine, source)
+
+    assert (row["state"], len(row["error_message"]) <= 4100) == ("failed", True)
+    assert "\N{SYMBOL FOR NULL} and \\ud800" in row["error_message"]
+
+
+def test_held_lock_puts_back_and_counts(engine, shop):
+    """PostgreSQL answers but refuses: the run waits, and not for ever."""
+    source = thing_source(Script([[THING]]))
+    claim = begin(engine, source)
+    with engine.connect() as other, other.begin():
+        other.execute(text("LOCK TABLE things IN ACCESS EXCLUSIVE MODE"))
+        quick = new_engine(engine.url.render_as_string(hide_password=False), limits="-c lock_timeout=100ms")
+        with Lease(engine, claim, None, seconds=30, every=8) as lease:
+            assert carry_out(quick, source, claim, None, lease) == "put back"
+        quick.dispose()
+
+    row = run_row(engine, claim.run_id)
+    assert (row["state"], row["attempts"], "LockNotAvailable" in row["error_message"]) == ("queued", 1, True)
+
+
+def test_refused_storage_ends(engine, shop):
+    """A run that PostgreSQL refused to store as often as allowed has failed, with what it said."""
+    claim = begin(engine, shop)
+    with engine.begin() as tx:
+        claims.hand_back(tx, claim, why="PostgreSQL: DiskFull", counted=True)
+        assert claims.claim(tx, claim.run_id, worker="next", lease=30, most_attempts=1) is None
+
+    assert upkeep.fail_poisoned(engine, max_attempts=1) == [claim.run_id]
+    row = run_row(engine, claim.run_id)
+    assert (row["error_kind"], row["error_message"]) == ("storage", "PostgreSQL: DiskFull")
+
+
+def test_known_source_gets_its_partition(engine):
+    """A source whose row is there but whose raw table is missing is mended by whoever asks for a run."""
+    source = thing_source(Script([[THING]]))
+    declare(engine, source)
+    with engine.begin() as tx:
+        tx.execute(text("DROP TABLE raw_shop"))
+
+    declare(engine, source)
+
+    assert run(engine, source)["state"] == "succeeded"
+
+
+def test_lock_of_another_does_not_end_a_run(engine, shop, redis_url):
+    """The fence decides: a stray wake-up that holds the lock for a moment costs nothing."""
+    client = connect(redis_url)
+    ours = SourceLock(client, "shop", seconds=30)
+    ours.acquire()
+    claim = begin(engine, shop)
+    client.flushall()
+    SourceLock(client, "shop", seconds=30).acquire()
+
+    with Lease(engine, claim, ours, seconds=30, every=0.01) as lease:
+        lease.interrupted.wait(0.2)
+        lease.check()
+        assert carry_out(engine, shop, claim, None, lease) == "succeeded"

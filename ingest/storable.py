@@ -1,0 +1,7 @@
+"""Foreign text made fit for a text column: PostgreSQL takes neither NUL nor half a surrogate pair."""
+
+
+def storable(value: str, *, longest: int) -> str:
+    """Return the text with NUL as the symbol for it and surrogates as their escapes, cut to a length."""
+    shown = value[:longest].replace("\x00", "\N{SYMBOL FOR NULL}")
+    return shown.encode("utf-8", "backslashreplace").decode()
