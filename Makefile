@@ -38,7 +38,7 @@ check: $(DEV) ## Format, lint, types, imports, then the tests (TESTS=0 leaves th
 smoke: $(RUN) ## Start the whole system, use it as a stranger would, stop it
 	@exec $(BIN)/python -m local.smoke $(ARGS)
 
-bench: $(RUN) ## Measure; what can be measured: make bench ARGS=--help
+bench: $(RUN) ## Measure the main path beside bare COPY: make bench ARGS="--rows 100000"
 	@exec $(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove caches and .venv; data (.data) and secrets (.env) stay

@@ -40,11 +40,15 @@ def _not_older(age: tuple[bool, object], other: tuple[bool, object]) -> bool:
     return age[0] > other[0] if age[0] != other[0] else not age[0] or age[1] >= other[1]  # type: ignore[operator]
 
 
-# The key probe must stay an index probe: on a table that was never analysed the planner would hash it
-# whole for every page (measured: ten times slower).
-_PROBE_BY_INDEX = text(
-    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off"
-)
+# One look into the index for each key, whatever the planner believes: on a table that grew since it was last
+# analysed it would hash the whole table for every page, or walk it once for every key (measured: 2.5 s
+# instead of 0.1 s a page). LATERAL with LIMIT leaves it no other order.
+_STANDING = """
+    SELECT page.key, encode(uuid_send(found.content_hash), 'hex') FROM unnest(%s::text[]) AS page (key)
+     CROSS JOIN LATERAL (
+       SELECT content_hash FROM {table} AS i WHERE i.source = %s AND i.key = page.key LIMIT 1) AS found
+"""
+_BY_INDEX = text("SET LOCAL enable_seqscan = off")
 
 
 def classify(tx: Connection, source: Source, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
@@ -57,11 +61,8 @@ def classify(tx: Connection, source: Source, rows: pl.DataFrame) -> tuple[pl.Dat
 
 
 def _standing(tx: Connection, source: Source, keys: list[str]) -> pl.DataFrame:
-    query = sql.SQL(
-        "SELECT i.key, encode(uuid_send(i.content_hash), 'hex') FROM unnest(%s::text[]) AS page (key)"
-        " JOIN {table} AS i ON i.source = %s AND i.key = page.key"
-    ).format(table=sql.Identifier(source.dataset.name))
-    tx.execute(_PROBE_BY_INDEX)
+    query = sql.SQL(_STANDING).format(table=sql.Identifier(source.dataset.name))
+    tx.execute(_BY_INDEX)
     with _cursor(tx) as cursor:
         cursor.execute(query, (keys, source.name))
         return pl.DataFrame(cursor.fetchall(), schema={"key": pl.String, "stands": pl.String}, orient="row")
@@ -102,6 +103,7 @@ def update_changed(tx: Connection, source: Source, claim: Claim, raw_id: int, ro
         cursor.execute(_stage_statement(source.dataset))
     _copy(tx, "staged", source, claim, raw_id, rows)
     with _cursor(tx) as cursor:
+        cursor.execute("ANALYZE staged")
         cursor.execute(_update_statement(source.dataset))
         updated: int = cursor.rowcount
         cursor.execute("DROP TABLE staged")
