@@ -124,7 +124,8 @@ def _attempt(db: Engine, source: Source | None, claim: Claim, http: Http, lease:
 def _pull_declared(db: Engine, source: Source | None, claim: Claim, http: Http, lease: Lease) -> None:
     if source is None:
         message = (
-            f"{claim.source} is no longer in the catalogue; add catalog/sources/{claim.source}.yaml again"
+            f"This worker's catalogue has no {claim.source}. If catalog/sources/{claim.source}.yaml is new, "
+            "restart the workers, which read the catalogue once; if it was removed, put it back"
         )
         raise SourceBroken(message, kind="catalogue")
     pull(db, source, claim, http, lease)
