@@ -63,11 +63,20 @@ class Page:
 
 @dataclass(frozen=True)
 class Record:
-    """One record as it came: its values by path, where it stood, and its own text."""
+    """One record as it came: its values by path, where it stood, and its own text.
+
+    `write` makes the text only when somebody asks: most records that are looked up are good after all,
+    and to write one out costs more than to judge it.
+    """
 
     values: Mapping[str, Any]
     position: str
-    text: str
+    write: Callable[[], str] = field(repr=False, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The record's own text, for people; cut when long."""
+        return self.write()
 
 
 @dataclass(frozen=True)

@@ -1,101 +1,42 @@
 """Slices of CSV files: every field is text. Two ways to the same frame.
 
-A slice without quotes is split in bulk. All others, and those with bytes that are no text, are taken
-apart record by record.
+A slice without quotes is split by polars. All others, and those with bytes that are no text, are parted
+into records line by line, and those are taken apart by one reader of the csv module.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import accumulate
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from ingest.declared import Source
-from ingest.files.delimited import (
-    BAD_QUOTES,
-    LONGEST_RECORD,
-    TOO_LONG,
-    Dialect,
-    Parser,
-    Span,
-    lines,
-    parser,
-    spans,
-)
-from ingest.files.encodings import MARK, count_lines, decode, encode, escaped
+from ingest.decode.csv_slice import LONGEST_TEXT, Slice
+from ingest.files.delimited import BAD_QUOTES, LONGEST_RECORD, MOST_LINES, TOO_LONG, Dialect, parser, spans
+from ingest.files.encodings import MARK, encode
 from ingest.page import Frame, Page, Record, Reject
 
-LONGEST_TEXT = 65_536
 # The columns of the bulk way; a space keeps them apart from any header.
 LINE, TEXT, INDEX, FOUND = " line", " text", " index", " found"
-
-MESSAGES = {
-    BAD_QUOTES: "the quotes do not match up; a field is quoted as a whole, and a quote in it is doubled",
-    TOO_LONG: f"the record is longer than {LONGEST_RECORD} characters",
-}
+# Records taken apart at once.
+BATCH = 2000
 
 
 def csv_frame(page: Page, source: Source) -> Frame:
     """The records of the slice; the page's request says how it is encoded and where it stood."""
+    piece = Slice.of(page)
     if page.request.get("continues"):
-        return _frame(source, [], [], [], _Slice.of(page))
-    piece = _Slice.of(page)
+        return _by_lines(source, replace(piece, text=""))
     if page.request.get("too_long"):
-        return _frame(source, [], [], [piece.reject(0, 0, piece.text, TOO_LONG)], piece)
-    return _in_bulk(source, piece) if piece.plain else _one_by_one(source, piece)
+        too_long = piece.reject(0, 0, piece.text, TOO_LONG)
+        return replace(_by_lines(source, replace(piece, text="")), rejects=[too_long])
+    return _in_bulk(source, piece) if piece.plain else _by_lines(source, piece)
 
 
-@dataclass(frozen=True)
-class _Slice:
-    """A slice without what stands before its records, decoded, and how to speak of its lines."""
-
-    text: str
-    dialect: Dialect
-    header: list[str]
-    file: str
-    line: int
-    offset: int
-    encoding: str
-
-    @staticmethod
-    def of(page: Page) -> "_Slice":
-        """The slice of a page."""
-        request: Mapping[str, Any] = page.request
-        before, encoding = page.body[: request["skip"]], request["encoding"]
-        return _Slice(
-            text=decode(page.body[len(before) :], encoding),
-            dialect=Dialect(request["delimiter"], request["quote"]),
-            header=list(request["header"]),
-            file=request["file"],
-            line=request["line"] + count_lines(before, encoding),
-            offset=request["offset"] + len(before),
-            encoding=encoding,
-        )
-
-    @property
-    def plain(self) -> bool:
-        """True when every line is a record of good text."""
-        one_kind_of_end = self.text.count("\r") == self.text.count("\r\n")
-        return self.dialect.quote not in self.text and one_kind_of_end and not MARK.search(self.text)
-
-    def place(self, line: int) -> str:
-        """Where a line stands, counted from 1 in the file."""
-        return f"{self.file} line {self.line + line}"
-
-    def reject(self, index: int, line: int, text: str, reason: str, message: str = "") -> Reject:
-        """The reject of a record."""
-        own = escaped(text.rstrip("\r\n")[:LONGEST_TEXT])
-        return Reject(index, self.place(line), reason, message or MESSAGES[reason], own)
-
-    def ragged(self, index: int, line: int, text: str, found: int) -> Reject:
-        """The reject of a record with another number of fields than the header."""
-        width = len(self.header)
-        reason = "too_few_fields" if found < width else "too_many_fields"
-        return self.reject(index, line, text, reason, f"has {found} fields; the header has {width}")
-
-
-def _in_bulk(source: Source, piece: _Slice) -> Frame:
+def _in_bulk(source: Source, piece: Slice) -> Frame:
     """Every line is a record: split them all at once."""
     records = pl.DataFrame({TEXT: piece.text.replace("\r\n", "\n").split("\n")}, schema={TEXT: pl.String})
     found = pl.col(TEXT).str.count_matches(piece.dialect.delimiter, literal=True) + 1
@@ -115,7 +56,7 @@ def _in_bulk(source: Source, piece: _Slice) -> Frame:
     )
 
 
-def _split(text: pl.Series, source: Source, piece: _Slice) -> pl.DataFrame:
+def _split(text: pl.Series, source: Source, piece: Slice) -> pl.DataFrame:
     delimiter, width = piece.dialect.delimiter, len(piece.header)
     parts = text.str.split_exact(delimiter, width - 1).struct.unnest() if width > 1 else text.to_frame()
     absent = pl.repeat(None, len(text), dtype=pl.String, eager=True)
@@ -126,83 +67,134 @@ def _split(text: pl.Series, source: Source, piece: _Slice) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
 
 
-def _look(source: Source, piece: _Slice, kept: pl.DataFrame) -> Any:
+def _look(source: Source, piece: Slice, kept: pl.DataFrame) -> Any:
     lines_, texts = kept[LINE], kept[TEXT]
 
     def look(row: int) -> Record:
         found = texts[row].split(piece.dialect.delimiter)
-        return Record(_values(source, piece, found), piece.place(lines_[row]), texts[row][:LONGEST_TEXT])
+        return Record(
+            _values(source, piece, found), piece.place(lines_[row]), lambda: texts[row][:LONGEST_TEXT]
+        )
 
     return look
 
 
-def _values(source: Source, piece: _Slice, found: list[str]) -> dict[str, str | None]:
+def _values(source: Source, piece: Slice, found: list[str]) -> dict[str, str | None]:
     named = dict(zip(piece.header, found, strict=True))
     return {path: named.get(path) for path in source.paths}
 
 
-class _Good(NamedTuple):
-    number: int
-    line: int
-    text: str
-    fields: list[str]
+class _Records(NamedTuple):
+    """The records by their numbers in the slice: first lines, texts without line ends, and problems."""
+
+    lines: list[int]
+    texts: list[str]
+    problems: dict[int, str]
 
 
-def _one_by_one(source: Source, piece: _Slice) -> Frame:
+def _by_lines(source: Source, piece: Slice) -> Frame:
     """Records with quotes, odd line ends or bad bytes."""
-    good: list[_Good] = []
-    rejects: list[Reject] = []
-    for verdict in _verdicts(piece):
-        if isinstance(verdict, Reject):
-            rejects.append(verdict)
-        else:
-            good.append(verdict)
-    return _frame(source, good, [each.number for each in good], rejects, piece)
+    physical = io.StringIO(piece.text, newline="").readlines()
+    records = _records(physical, piece.dialect)
+    rejects = _refused(piece, physical, records)
+    place = {path: piece.header.index(path) for path in source.paths if path in piece.header}
+    columns: dict[str, list[str]] = {path: [] for path in place}
+    good: list[int] = []
+    for numbers, rows in _batches(piece, records, rejects):
+        good += numbers
+        for path, column in columns.items():
+            column += [row[place[path]] for row in rows]
+    full = {path: columns.get(path, [None] * len(good)) for path in source.paths}
+    cells = pl.DataFrame(full, schema=dict.fromkeys(source.paths, pl.String))
+    in_order = [rejects[number] for number in sorted(rejects)]
+    return Frame(cells, good, in_order, _look_by_lines(source, piece, records, good))
 
 
-def _verdicts(piece: _Slice) -> Iterator[_Good | Reject]:
-    physical, parse = lines(piece.text), parser(piece.dialect)
-    starts = _starts(physical, piece) if MARK.search(piece.text) else None
-    for index, span in enumerate(spans(physical, piece.dialect)):
-        text = (
-            "".join(physical[span.first : span.last + 1]) if span.last > span.first else physical[span.first]
-        )
-        if starts and (bad := MARK.search(text)):
-            at = starts[span.first] + len(encode(text[: bad.start()], piece.encoding))
-            message = f"byte 0x{ord(bad[0]) - 0xDC00:02x} at offset {at} of the file is not {piece.encoding}"
-            yield piece.reject(index, span.first, text, "bad_encoding", message)
-        else:
-            yield _verdict(piece, index, span, text, parse)
+def _records(physical: list[str], dialect: Dialect) -> _Records:
+    """The records of the lines. Only where a quote stays open does a record have more than one."""
+    lines, texts, problems = _Records([], [], {})
+    after = 0
+    for line, text in enumerate(physical):
+        if line < after or not (own := text.rstrip("\r\n")):
+            continue
+        if own.count(dialect.quote) % 2 or len(own) > LONGEST_RECORD:
+            span = next(spans(physical[line : line + MOST_LINES], dialect))
+            after = line + span.last + 1
+            own = "".join(physical[line:after]).rstrip("\r\n")
+            if span.problem:
+                problems[len(texts)] = TOO_LONG if span.problem == TOO_LONG else BAD_QUOTES
+        lines.append(line)
+        texts.append(own)
+    return _Records(lines, texts, problems)
 
 
-def _starts(physical: list[str], piece: _Slice) -> list[int]:
-    """Where each line starts, in bytes of the file."""
-    sizes = (len(encode(line, piece.encoding)) for line in physical)
-    return list(accumulate(sizes, initial=piece.offset))
-
-
-def _verdict(piece: _Slice, index: int, span: Span, text: str, parse: Parser) -> _Good | Reject:
-    if span.problem == TOO_LONG:
-        return piece.reject(index, span.first, text, TOO_LONG)
-    found = parse(text) if span.problem is None else None
-    if found is None:
-        return piece.reject(index, span.first, text, BAD_QUOTES)
-    if len(found) != len(piece.header):
-        return piece.ragged(index, span.first, text, len(found))
-    return _Good(index, span.first, text.rstrip("\r\n"), found)
-
-
-def _frame(
-    source: Source, good: list[_Good], index: list[int], rejects: list[Reject], piece: _Slice
-) -> Frame:
-    place = {name: number for number, name in enumerate(piece.header)}
-    columns = {
-        path: [each.fields[place[path]] if path in place else None for each in good] for path in source.paths
+def _refused(piece: Slice, physical: list[str], records: _Records) -> dict[int, Reject]:
+    """The rejects, by number, of the records that must not be taken apart."""
+    lines, texts, problems = records
+    rejects = dict(_undecodable(piece, physical, records)) if MARK.search(piece.text) else {}
+    refused = {number: reason for number, reason in problems.items() if number not in rejects}
+    quoted = [
+        number
+        for number, text in enumerate(texts)
+        if piece.dialect.quote in text and number not in rejects and number not in refused
+    ]
+    own = pl.Series([texts[number] for number in quoted], dtype=pl.String)
+    match = own.str.contains(_shape(piece.dialect))
+    refused |= {number: BAD_QUOTES for number, fits in zip(quoted, match, strict=True) if not fits}
+    return rejects | {
+        number: piece.reject(number, lines[number], texts[number], reason)
+        for number, reason in refused.items()
     }
-    cells = pl.DataFrame(columns, schema=dict.fromkeys(source.paths, pl.String))
+
+
+def _undecodable(piece: Slice, physical: list[str], records: _Records) -> Iterator[tuple[int, Reject]]:
+    """The records with bytes that are no text, and where in the file the first such byte of each is."""
+    offset, done = piece.offset, 0
+    for number, (line, text) in enumerate(zip(records.lines, records.texts, strict=True)):
+        if bad := MARK.search(text):
+            offset += len(encode("".join(physical[done:line]), piece.encoding))
+            done = line
+            at = offset + len(encode(text[: bad.start()], piece.encoding))
+            message = f"byte 0x{ord(bad[0]) - 0xDC00:02x} at offset {at} of the file is not {piece.encoding}"
+            yield number, piece.reject(number, line, text, "bad_encoding", message)
+
+
+def _shape(dialect: Dialect) -> str:
+    """A record whose quotes match up, for polars; the csv module would let a quote inside a field pass."""
+    delimiter, quote = (f"\\x{{{ord(mark):x}}}" for mark in (dialect.delimiter, dialect.quote))
+    quoted = f"{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}"
+    field = f"(?:{quoted}|[^{quote}{delimiter}\\r\\n]*)"
+    return rf"\A{field}(?:{delimiter}{field})*\z"
+
+
+def _batches(
+    piece: Slice, records: _Records, rejects: dict[int, Reject]
+) -> Iterator[tuple[list[int], list[list[str]]]]:
+    """Numbers and fields of the good records; those of another width than the header go to the rejects.
+
+    In batches, for to hold all lists of fields at once keeps the garbage collector busy: half the time.
+    """
+    whole = [number for number in range(len(records.texts)) if number not in rejects]
+    texts = (records.texts[number] for number in whole)
+    reader = csv.reader(texts, delimiter=piece.dialect.delimiter, quotechar=piece.dialect.quote, strict=True)
+    width = len(piece.header)
+    for start in range(0, len(whole), BATCH):
+        numbers, rows = whole[start : start + BATCH], list(islice(reader, BATCH))
+        ragged = {number: len(row) for number, row in zip(numbers, rows, strict=True) if len(row) != width}
+        for number, found in ragged.items():
+            rejects[number] = piece.ragged(number, records.lines[number], records.texts[number], found)
+        if ragged:
+            numbers = [number for number in numbers if number not in ragged]
+            rows = [row for row in rows if len(row) == width]
+        yield numbers, rows
+
+
+def _look_by_lines(source: Source, piece: Slice, records: _Records, good: list[int]) -> Any:
+    parse = parser(piece.dialect)
 
     def look(row: int) -> Record:
-        values = _values(source, piece, good[row].fields)
-        return Record(values, piece.place(good[row].line), good[row].text[:LONGEST_TEXT])
+        text, line = records.texts[good[row]], records.lines[good[row]]
+        values = _values(source, piece, parse(text) or [])
+        return Record(values, piece.place(line), lambda: text[:LONGEST_TEXT])
 
-    return Frame(cells, index, rejects, look)
+    return look

@@ -6,6 +6,7 @@ from typing import Any
 
 import jmespath
 import polars as pl
+from jmespath.exceptions import JMESPathError
 
 from ingest import json_text
 from ingest.declared import Source
@@ -16,6 +17,8 @@ LONGEST_TEXT = 65_536
 DEEPEST = 100
 PLAIN_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
 PLAIN_TYPES = (str, json_text.Number, type(None))
+# jmespath lets Python's own error through where it sorts or compares what cannot be compared.
+MISFITS = (JMESPathError, TypeError)
 
 Find = Callable[[Any], Any]
 
@@ -35,7 +38,7 @@ def json_frame(page: Page, source: Source) -> Frame:
     def look(row: int) -> Record:
         record = records[good[row]]
         values = {path: find(record) for path, find in finders.items()}
-        return Record(values, place(page, good[row]), own_text(record))
+        return Record(values, place(page, good[row]), lambda: own_text(record))
 
     return Frame(_columns(columns), good, rejects, look)
 
@@ -49,7 +52,10 @@ def _problem(record: Any, finders: dict[str, Find]) -> tuple[str, str] | None:
     if not isinstance(record, dict):
         return "not_an_object", f"the record is a {type(record).__name__}, not an object"
     for path, find in finders.items():
-        value = find(record)
+        try:
+            value = find(record)
+        except MISFITS as error:
+            return "bad_path", f"{path} does not fit the record: {type(error).__name__}"
         if isinstance(value, dict | list) and _deep(value):
             return "too_deep", f"the value at {path} is nested deeper than {DEEPEST}"
     return None

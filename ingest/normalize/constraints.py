@@ -14,6 +14,10 @@ from ingest.declared import Field
 from ingest.normalize.verdict import refuse, shown
 
 LONGEST_TEXT = 1_000_000
+# PostgreSQL refuses index rows over 2,704 bytes, and with them the page. In jsonb, [1,1] takes up to
+# eight times its text.
+LONGEST_INDEXED = 2600
+LONGEST_INDEXED_OF = {"string": LONGEST_INDEXED, "json": LONGEST_INDEXED // 8}
 
 
 def satisfied(text: pl.Expr, field: Field) -> pl.Expr:
@@ -21,6 +25,8 @@ def satisfied(text: pl.Expr, field: Field) -> pl.Expr:
     checks = [pl.lit(True)]
     if field.type in ("string", "json"):
         checks.append(text.str.len_chars() <= (field.max_length or LONGEST_TEXT))
+    if field.index and field.type in LONGEST_INDEXED_OF:
+        checks.append(text.str.len_bytes() <= LONGEST_INDEXED_OF[field.type])
     if field.min is not None:
         checks.append(_beyond(text, field, field.min, pl.Expr.gt))
     if field.max is not None:
@@ -49,6 +55,8 @@ def validators(field: Field, order: Callable[[Any], Any]) -> list[Callable[[Any]
     checks: list[Callable[[Any], None]] = []
     if field.type in ("string", "json"):
         checks.append(lambda value: _length(value, field.max_length or LONGEST_TEXT))
+    if field.index and field.type in LONGEST_INDEXED_OF:
+        checks.append(lambda value: _indexable(value, LONGEST_INDEXED_OF[field.type]))
     if field.min is not None:
         least = order(field.min)
         checks.append(lambda value: _least(value, least))
@@ -65,6 +73,11 @@ def validators(field: Field, order: Callable[[Any], Any]) -> list[Callable[[Any]
 def _length(value: str, most: int) -> None:
     if len(value) > most:
         raise refuse("too_long", f"has {len(value)} characters; at most {most} are allowed")
+
+
+def _indexable(value: str, most: int) -> None:
+    if (size := len(value.encode())) > most:
+        raise refuse("too_long", f"has {size} bytes; an indexed field holds at most {most}")
 
 
 def _least(value: Any, least: Any) -> None:

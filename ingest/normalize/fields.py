@@ -17,7 +17,7 @@ from sqlalchemy.types import TypeEngine
 
 import models
 from ingest.declared import Dataset, Field, Mapping
-from ingest.normalize import accept, verdict
+from ingest.normalize import accept, documents, numbers, times, verdict
 
 Fast = Callable[[pl.Expr, Field, Mapping], pl.Expr]
 
@@ -54,13 +54,13 @@ def _time_text(value: datetime) -> str:
 
 TYPES: dict[str, Type] = {
     "string": Type(Text(), accept.string, verdict.Text, str),
-    "integer": Type(BigInteger(), accept.integer, verdict.IntegerText, str, Decimal),
-    "decimal": Type(Numeric(), accept.decimal, verdict.DecimalText, _decimal_text, Decimal),
-    "float": Type(Double(), accept.floating, verdict.FloatText, _float_text, Decimal),
+    "integer": Type(BigInteger(), accept.integer, numbers.IntegerText, str, Decimal),
+    "decimal": Type(Numeric(), accept.decimal, numbers.DecimalText, _decimal_text, Decimal),
+    "float": Type(Double(), accept.floating, numbers.FloatText, _float_text, Decimal),
     "boolean": Type(Boolean(), accept.boolean, verdict.BooleanText, _boolean_text),
-    "date": Type(Date(), accept.date, verdict.DateText, date.isoformat, str),
-    "datetime": Type(DateTime(timezone=True), accept.datetime, verdict.DatetimeText, _time_text, str),
-    "json": Type(JSONB(), accept.never, verdict.JsonText, str),
+    "date": Type(Date(), accept.date, times.DateText, date.isoformat, str),
+    "datetime": Type(DateTime(timezone=True), accept.datetime, times.DatetimeText, _time_text, str),
+    "json": Type(JSONB(), accept.never, documents.JsonText, str),
     "uuid": Type(Uuid(), accept.uuid, verdict.UuidText, UUID.__str__),
 }
 

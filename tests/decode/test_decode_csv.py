@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from ingest.decode import csv_page as decode_csv
 from ingest.decode import decode
-from ingest.files.delimited import LONGEST_RECORD, MOST_LINES
+from ingest.decode.csv_slice import LONGEST_TEXT, Slice
+from ingest.files.delimited import BAD_QUOTES, LONGEST_RECORD, MOST_LINES, TOO_LONG, lines, parser, spans
+from ingest.files.encodings import MARK
 from ingest.page import CSV, Page
 from tests.kinds.pulling import source
 
@@ -27,6 +29,12 @@ def frame(body, paths=("id", "name"), **options):
 
 def bad(found):
     return [(reject.reason, reject.position, reject.record) for reject in found.rejects]
+
+
+def looked_up(found):
+    """Every good record, with its own text."""
+    records = [found.record(row) for row in range(len(found.cells))]
+    return [(record, record.text) for record in records]
 
 
 def test_fields_are_text():
@@ -118,7 +126,7 @@ def test_longest_record(quoted):
 
     assert len(found.cells[-1, "name"]) == LONGEST_RECORD - 2
     assert [reject.reason for reject in found.rejects] == ["record_too_long"]
-    assert len(found.rejects[0].record) == decode_csv.LONGEST_TEXT
+    assert len(found.rejects[0].record) == LONGEST_TEXT
 
 
 def test_continued_line_holds_no_record():
@@ -184,19 +192,79 @@ def test_agrees_with_csv_module(table, end, quoting):
     assert found.rejects == []
 
 
+def one_by_one(page):
+    """What is good (number, fields, line, own text) and what is bad in a slice, each record judged alone."""
+    piece = Slice.of(page)
+    physical, parse = lines(piece.text), parser(piece.dialect)
+    good, bad = [], []
+    for index, span in enumerate(spans(physical, piece.dialect)):
+        text = "".join(physical[span.first : span.last + 1])
+        found = parse(text) if span.problem is None else None
+        if MARK.search(text):
+            bad.append((index, "bad_encoding", piece.place(span.first)))
+        elif found is None:
+            bad.append(
+                (index, span.problem if span.problem == TOO_LONG else BAD_QUOTES, piece.place(span.first))
+            )
+        elif len(found) != 2:
+            bad.append((index, f"too_{'few' if len(found) < 2 else 'many'}_fields", piece.place(span.first)))
+        else:
+            good.append((index, tuple(found), piece.place(span.first), text.rstrip("\r\n")))
+    return good, bad
+
+
+def in_bulk(page):
+    """The same of the decoder."""
+    found = decode(page, source(("id", "name")))
+    good = [
+        (index, found.cells.row(row), record.position, record.text)
+        for row, index in enumerate(found.index)
+        for record in [found.record(row)]
+    ]
+    return good, [(reject.index, reject.reason, reject.position) for reject in found.rejects]
+
+
 plain = st.text(st.sampled_from(list("ab,\n é\x00")), max_size=60)
+LINES = ["", "1,a", '"2","b"', '"3,x"', "4", "5,a,b", '"6","c\nd"', '7,"open', '8,"a"x', ' "9",b', '10,""""']
+LINES += ["\x85,\u2028", '"', '11,"\r"', "12,\udc9d", '13,"\udc9d\n"', '14,"a""b"', '"",""']
+dirty = st.lists(st.sampled_from(LINES), max_size=20)
 
 
 @settings(deadline=None, max_examples=300)
 @given(plain, st.booleans())
 def test_both_ways_agree(text, crlf):
     body = text.replace("\n", "\r\n") if crlf else text
-    found, piece = frame(body), decode_csv._Slice.of(page(body))
-    slowly = decode_csv._one_by_one(source(("id", "name")), piece)
+    found, piece = frame(body), Slice.of(page(body))
+    slowly = decode_csv._by_lines(source(("id", "name")), piece)
 
     assert piece.plain
     assert found.cells.equals(slowly.cells)
     assert (found.index, found.rejects) == (slowly.index, slowly.rejects)
-    assert [found.record(n) for n in range(len(found.cells))] == [
-        slowly.record(n) for n in range(len(slowly.cells))
-    ]
+    assert looked_up(found) == looked_up(slowly)
+    assert in_bulk(page(body)) == one_by_one(page(body))
+
+
+@settings(deadline=None, max_examples=500)
+@given(dirty, st.sampled_from(["\n", "\r\n", "\r"]))
+def test_bulk_agrees_on_dirty_lines(records, end):
+    body = page(end.join(records).encode("utf-8", "surrogateescape"))
+
+    assert in_bulk(body) == one_by_one(body)
+
+
+mess = st.text(st.sampled_from(list('ab,"\r\n')), max_size=60)
+
+
+@settings(deadline=None, max_examples=500)
+@given(mess)
+def test_bulk_agrees_on_mess(text):
+    assert in_bulk(page(text)) == one_by_one(page(text))
+
+
+@pytest.mark.parametrize("mark", [";", "|", "\t", " ", "^", "]", "\\", "-", "ß"])
+def test_any_delimiter_and_quote(mark):
+    quoted = frame(f'"1"{mark}"a{mark}b"\n', delimiter=mark)
+    odd = frame(f"{mark}1{mark},{mark}a{mark}{mark},{mark}\n", quote=mark)
+
+    assert quoted.cells.rows() == [("1", f"a{mark}b")]
+    assert odd.cells.rows() == [("1", f"a{mark},")]

@@ -96,3 +96,11 @@ def test_no_records():
 
     assert found.records == 0
     assert found.cells.columns == ["id"]
+
+
+def test_path_that_does_not_fit():
+    found = frame('[{"id": 1}, {"id": 2, "tags": ["x"]}, {"id": 3, "tags": 7}]', ["id", "length(tags)"])
+
+    assert found.cells.rows() == [("2", "1")]
+    assert [(reject.index, reject.reason) for reject in found.rejects] == [(0, "bad_path"), (2, "bad_path")]
+    assert found.rejects[0].message == "length(tags) does not fit the record: JMESPathTypeError"

@@ -22,6 +22,7 @@ numbers = st.one_of(
     st.sampled_from(
         ["0", "-0", "-0.0", "00", "1.", ".5", "+1", "1e400", "1e-12", "1,234", "1.234,5", "١٢", "1_0"]
     ),
+    st.sampled_from(["0" * 5000, "-" + "0" * 5000 + "7", "9" * 5000, "0.25", "1.5", "1.234.567,25", ",5"]),
 )
 moments = st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30))  # noqa: DTZ001  # texts of all kinds
 times = st.one_of(
@@ -47,12 +48,14 @@ CASES = [
     ("string", texts, {"one_of": ("a", "b")}, {}),
     ("integer", numbers, {}, {}),
     ("integer", numbers, {"min": "0", "max": "100"}, {}),
+    ("integer", numbers, {}, {"decimal_comma": True}),
     ("decimal", numbers, {}, {}),
     ("decimal", numbers, {"min": "0", "max": "1.5"}, {}),
     ("decimal", numbers, {}, {"decimal_comma": True}),
     ("decimal", numbers, {}, {"money": True}),
     ("float", numbers, {}, {}),
     ("float", numbers, {"min": "-0.5"}, {}),
+    ("float", numbers, {}, {"decimal_comma": True}),
     ("boolean", booleans, {}, {}),
     ("date", times, {}, {}),
     ("date", times, {"min": "2000-01-01"}, {}),
@@ -61,6 +64,7 @@ CASES = [
     ("datetime", times, {}, {"zone": "Europe/Berlin"}),
     ("datetime", times, {}, {"zone": "Europe/Berlin", "format": "%d-%m-%Y %H:%M:%S"}),
     ("datetime", numbers, {}, {"format": "epoch"}),
+    ("datetime", numbers, {}, {"format": "epoch_ms"}),
     ("uuid", uuids, {}, {}),
 ]
 
@@ -74,6 +78,15 @@ def slow(text: str, field: Field, mapping: Mapping) -> str | None:
         return kind.text(kind.field(mapping, required=True, validate=checks).deserialize(text))
     except marshmallow.ValidationError:
         return None
+
+
+def outcome(text: str, type_name: str, **options) -> str:
+    """The canonical text, or the code of the refusal."""
+    kind = TYPES[type_name]
+    try:
+        return kind.text(kind.field(Mapping("f", path="f", **options)).deserialize(text))
+    except marshmallow.ValidationError as error:
+        return error.messages[0].code
 
 
 @pytest.mark.parametrize(("type_name", "values", "limits", "options"), CASES)
@@ -108,7 +121,22 @@ def test_fast_path_agrees(type_name, values, limits, options):
         ("-$2.50", {"money": True}, "-2.5"),
         ("€1.234,56", {"money": True, "decimal_comma": True}, "1234.56"),
         ("1.234,56", {"decimal_comma": True}, "1234.56"),
+        ("1.234.567", {"decimal_comma": True}, "1234567"),
+        ("0,25", {"decimal_comma": True}, "0.25"),
+        (",5", {"decimal_comma": True}, "0.5"),
+        ("-1234,", {"decimal_comma": True}, "-1234"),
+        ("1,5e3", {"decimal_comma": True}, "1500"),
+        ("1,5k", {"decimal_comma": True, "money": True}, "1500"),
+        ("1.5", {"decimal_comma": True}, None),
+        ("0.25", {"decimal_comma": True}, None),
+        ("1.2345", {"decimal_comma": True}, None),
+        ("1234.567", {"decimal_comma": True}, None),
+        ("1,234.5", {"decimal_comma": True}, None),
+        ("1,2,3", {"decimal_comma": True}, None),
+        (",", {"decimal_comma": True}, None),
+        ("€2.50", {"decimal_comma": True, "money": True}, None),
         ("1e-12", {}, "0.000000000001"),
+        ("0e9999", {}, "0"),
         ("12345678901234567890.10", {}, "12345678901234567890.1"),
         ("0", {}, "0"),
         ("1,234", {}, None),
@@ -145,3 +173,34 @@ def test_reads_times(text, options, expected):
     canonical = slow(text, Field("f", "datetime"), Mapping("f", path="f", **options))
 
     assert canonical == (expected and expected.isoformat(timespec="microseconds"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0" * 5000, "0"),
+        ("-" + "0" * 5000 + "7.0", "-7"),
+        ("9223372036854775807", "9223372036854775807"),
+        ("9223372036854775808", "out_of_range"),
+        ("9" * 5000, "out_of_range"),
+        ("1e3", "not_an_integer"),
+    ],
+)
+def test_reads_integers_of_any_length(text, expected):
+    assert outcome(text, "integer") == expected
+
+
+@pytest.mark.parametrize("form", ["epoch", "epoch_ms"])
+@pytest.mark.parametrize("text", ["9" * 5000, "9" * 1_000_001, "1e9999", "-1e16"])
+def test_refuses_endless_epochs(text, form):
+    assert outcome(text, "datetime", format=form) == "not_a_time"
+
+
+@pytest.mark.parametrize("text", ["0" * 5000, "0e9999", "0." + "0" * 5000 + "1"])
+def test_reads_long_zero_epochs(text):
+    assert outcome(text, "datetime", format="epoch") == "1970-01-01T00:00:00.000000+00:00"
+
+
+@pytest.mark.parametrize("number", ["9" * 20_000, "1." + "0" * 20_000, "1e2000", "0e9999"])
+def test_refuses_endless_json_numbers(number):
+    assert outcome(f'{{"n": [{number}]}}', "json") == "not_json"

@@ -101,6 +101,22 @@ def test_bad_records_leave_their_neighbours(engine):
     assert message == "price is not a number: 'cheap'"
 
 
+def test_good_records_are_not_written_out():
+    """Only a reject shows the record's own text; to write out every record that is judged is slow."""
+    source = thing_source(Script([]))
+    page = Page(orjson.dumps([thing("a", price="+1"), thing("b", price="bad")]), JSON, {}, None)
+    frame, written = decode(page, source), []
+
+    def watched(row):
+        record = frame.record(row)
+        return replace(record, write=lambda: written.append(row) or record.text)
+
+    good, rejects = normalize(replace(frame, record=watched), source)
+
+    assert (good["key"].to_list(), [reject.key for reject in rejects]) == (["a"], ["b"])
+    assert written == [1]
+
+
 def test_last_of_equal_keys_counts(engine):
     """Folding comes after validity: an invalid duplicate does not take the valid one with it."""
     source = thing_source(Script([[thing("a", price="1"), thing("a", price="2"), thing("a", price="bad")]]))
