@@ -10,7 +10,7 @@ from marshmallow import ValidationError, validates_schema
 from ingest.catalog.groups import Closed, Entries, Group, Json, TrueOrMany, Variant
 from ingest.catalog.http import HeaderName, HeaderValue, Rate, Url
 from ingest.catalog.units import Duration, Size
-from ingest.catalog.values import Choice, Filled, Scalar, Whole
+from ingest.catalog.values import Checked, Choice, Filled, Scalar, Shape, Whole
 from ingest.catalog.words import Character, Codec, FilePath, Path
 from ingest.references import shown
 
@@ -115,19 +115,41 @@ PAGINATE: dict[str, type[Closed]] = {
 }
 
 
+class Lookback(Checked):
+    """A time span as seconds (a float), or how many numbers to go back (an int)."""
+
+    span = Duration("")
+    count = Whole("")
+
+    def parse(self, value: Any) -> float | int:
+        """Return the seconds or the count; digits that a reference brought are a count."""
+        if isinstance(value, str) and not re.fullmatch("[0-9]+", value, re.ASCII):
+            return float(self.span.parse(value))
+        return self.count.parse(value)
+
+    def describe(self) -> Shape:
+        """Either of both."""
+        return {"anyOf": [self.span.describe(), self.count.describe()]}
+
+
 class Since(Closed):
     """Ask only for what changed since the newest record seen."""
 
     field = Path("Where a record holds its time or number of change (JMESPath).", required=True)
     param = Filled("The parameter that takes the newest value seen.", required=True)
     start = Scalar("What to ask for the first time; absent: everything.", default=None)
-    lookback = Duration("How far to look back, for records that arrive late.", default="0s")
+    lookback = Lookback(
+        "How far to look back, for records that arrive late; a count for format integer.", default="0s"
+    )
     format = Choice(["iso", "epoch", "epoch_ms", "integer"], "How the value is written.", default="iso")
 
     @validates_schema
     def _fits_format(self, data: dict[str, Any], **kwargs: Any) -> None:
-        if data["format"] == "integer" and data["lookback"]:
-            raise ValidationError("is a time; format integer has none", "lookback")
+        count = isinstance(data["lookback"], int)
+        if data["format"] == "integer" and data["lookback"] and not count:
+            raise ValidationError("is a time; format integer takes a whole number", "lookback")
+        if data["format"] != "integer" and count:
+            raise ValidationError("is a number; write 30s, 5m, 1h or 90d", "lookback")
         if data["start"] is not None and not _starts(data["start"], data["format"]):
             raise ValidationError(f"{shown(data['start'])} does not fit format {data['format']}", "start")
 

@@ -3,6 +3,7 @@ JMESPath, regular expressions, cron, time zones and formats, encodings, files.
 """
 
 import codecs
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import PurePosixPath
@@ -22,15 +23,57 @@ from ingest.references import shown
 # Any whole second does: it only has to come back from text.
 SAMPLE = datetime(2001, 12, 30, 23, 58, 59, tzinfo=UTC)
 zones = cache(available_timezones)
+# Functions and comparisons of JMESPath that fail or select nothing where numbers are texts.
+OF_NUMBERS = frozenset(
+    ("sum", "avg", "max", "min", "sort", "sort_by", "max_by", "min_by", "abs", "ceil", "floor", "to_number")
+)
+AS_TEXT = (
+    "numbers travel as text here so that no digit is lost: filter by the API's own parameters, or set "
+    "records aside by the rules of the fields"
+)
 
 
 def check_path(text: str) -> str:
     """Return the text if it is a JMESPath expression. Raises ValidationError."""
     try:
-        jmespath.compile(text)
+        parsed = jmespath.compile(text).parsed
     except JMESPathError as error:
         raise ValidationError(f"{shown(text)} is not a JMESPath expression") from error
+    if part := next(filter(None, map(_counts, _nodes(parsed))), None):
+        raise ValidationError(f"{shown(text)} {part}; {AS_TEXT}")
     return text
+
+
+def _nodes(node: Any) -> Iterator[Any]:
+    """The node of a parsed expression, and all below it."""
+    yield node
+    for child in node["children"]:
+        # Those of a slice are numbers.
+        if isinstance(child, dict):
+            yield from _nodes(child)
+
+
+def _counts(node: Any) -> str | None:
+    """What is wrong with a node that wants a number where a record has its text."""
+    if node["type"] == "function_expression" and node["value"] in OF_NUMBERS:
+        return f"calls {node['value']}()"
+    if node["type"] != "comparator":
+        return None
+    literal = [_holds_number(side) for side in node["children"]]
+    if all(number or _is_length(side) for number, side in zip(literal, node["children"], strict=True)):
+        return None
+    if any(literal):
+        return "compares with a number"
+    return "compares by size" if node["value"] not in ("eq", "ne") else None
+
+
+def _holds_number(node: Any) -> bool:
+    value = node.get("value")
+    return node["type"] == "literal" and isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_length(node: Any) -> bool:
+    return node["type"] == "function_expression" and bool(node["value"] == "length")
 
 
 class Path(Text):

@@ -1,7 +1,8 @@
 """Credentials of a source: where they go in a request, and how to speak of them without saying them."""
 
 import base64
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingest.references import REFERENCE, Substituted
@@ -43,10 +44,35 @@ def secrets(auth: Auth | None) -> frozenset[str]:
     """Every text that must not be shown: the credential in the forms in which it travels."""
     if auth is None or not given(auth):
         return frozenset()
-    forms = {str(auth.get("value", "")), str(auth.get("password", ""))}
+    forms = {
+        str(auth.get("value", "")),
+        str(auth.get("password", "")),
+        *substituted([auth.get("value"), auth.get("password")]),
+    }
     if auth["type"] == "basic":
         forms.add(_basic(auth))
     return frozenset(forms - {""})
+
+
+def substituted(value: Any) -> Iterator[str]:
+    """The texts inside a value that came from the environment: whole, and what each reference became."""
+    if isinstance(value, Substituted):
+        yield str(value)
+        yield from _referred(value)
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from substituted(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from substituted(inner)
+
+
+def _referred(value: Substituted) -> Iterator[str]:
+    """What the references became, as far as the text around them tells."""
+    ends = [0, *(end for found in REFERENCE.finditer(value.written) for end in found.span())]
+    around = [value.written[first:last] for first, last in zip(ends[::2], [*ends[1::2], None], strict=True)]
+    found = re.fullmatch("(.*?)".join(map(re.escape, around)), str(value), re.DOTALL)
+    yield from found.groups() if found else ()
 
 
 def reference(auth: Auth | None) -> str:

@@ -25,7 +25,7 @@ def read(response: requests.Response, *, most: int, deadline: float, stop: threa
     if encoding in DECODERS:
         pieces = capped(DECODERS[encoding](pieces), most=most)
     elif encoding not in ("identity", ""):
-        raise BadReply(f"has the content encoding {encoding!r}, which was not asked for")
+        raise BadReply(f"has the content encoding {encoding}, which was not asked for")
     try:
         return b"".join(pieces)
     except BadCompression as error:

@@ -23,10 +23,10 @@ from ingest.http.backoff import LONGEST_PAUSE, backoff
 from ingest.http.inflate import TooLarge
 from ingest.http.messages import BadReply, Hiccup, Reply, Request, same_origin
 from ingest.http.quota import Quota
-from ingest.http.redaction import looks_secret, redact
+from ingest.http.redaction import looks_secret, redact, tidy
 from ingest.http.refusals import cause, named, refused, said
 
-__all__ = ["BadReply", "Http", "Reply", "Request", "looks_secret", "redact", "same_origin"]
+__all__ = ["BadReply", "Http", "Reply", "Request", "looks_secret", "redact", "same_origin", "tidy"]
 
 log = structlog.get_logger()
 
@@ -100,7 +100,8 @@ class Http:
         try:
             check(reply)
         except BadReply as error:
-            message = f"status {reply.status}, but the reply {error}; it begins: {said(request, reply)}"
+            problem = tidy(str(error), request.secrets)
+            message = f"status {reply.status}, but the reply {problem}; it begins: {said(request, reply)}"
             raise Hiccup(message, kind=error.kind) from error
         return reply
 
@@ -116,7 +117,8 @@ class Http:
     def _redirected(self, request: Request, reply: Reply) -> Request:
         target = urljoin(request.url, reply.headers.get("Location", ""))
         if not same_origin(request.url, target) or (request.method != "GET" and reply.status < 307):
-            message = f"status {reply.status} redirects to {redact(target, request.secrets)}; not followed"
+            shown = tidy(redact(target, request.secrets), request.secrets)
+            message = f"status {reply.status} redirects to {shown}; not followed"
             raise SourceBroken(f"{named(request)}: {message}", kind="request")
         return replace(request, url=target, params={})
 
@@ -152,7 +154,9 @@ class Http:
             message = f"{named(request)}: the reply {error}; max_body allows no more"
             raise SourceBroken(message, kind="reply") from error
         except BadReply as error:
-            raise Hiccup(f"status {response.status_code}, but the reply {error}", kind=error.kind) from error
+            problem = tidy(str(error), request.secrets)
+            message = f"status {response.status_code}, but the reply {problem}"
+            raise Hiccup(message, kind=error.kind) from error
 
     def _error_body(self, response: requests.Response, deadline: float) -> bytes:
         """What the upstream says of an error; that it cannot be read changes nothing."""

@@ -4,9 +4,13 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+import structlog
+
 PIECE = 256 * 1024
 GZIP, ZLIB, RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 GZIP_START = b"\x1f\x8b"
+
+log = structlog.get_logger()
 
 
 class BadCompression(ValueError):
@@ -38,15 +42,26 @@ def capped(pieces: Iterable[bytes], *, most: int) -> Iterator[bytes]:
 
 
 def gunzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Decompress gzip, member after member. Raises BadCompression, also when the end is missing."""
+    """Decompress gzip, member after member. Raises BadCompression, also when the end is missing.
+
+    What follows the last member and is none itself is left out with a warning, as gzip(1) does.
+    """
     inflater: _Inflater | None = None
+    members, rest = 0, b""
     for piece in pieces:
-        data = piece
+        data = rest + piece
+        rest = b""
         while data:
             if inflater is None:
-                if not data.strip(b"\x00"):
-                    break  # some writers pad with zeros
-                inflater = zlib.decompressobj(GZIP)
+                # Some writers pad with zeros.
+                data = data.lstrip(b"\x00") if members else data
+                if members and not data.startswith(GZIP_START):
+                    if GZIP_START.startswith(data):
+                        rest = data  # nothing, or half of a member's first two bytes
+                        break
+                    log.warning("gzip trailing garbage ignored", members=members)
+                    return
+                inflater, members = zlib.decompressobj(GZIP), members + 1
             yield from _decompressed(inflater, data)
             data = inflater.unused_data
             if inflater.eof:

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-from ingest.http.auth import Auth
+from ingest.http.auth import Auth, substituted
 from ingest.http.auth import secrets as credentials
-from ingest.http.redaction import looks_secret, redact
+from ingest.http.redaction import looks_secret, redact, tidy
 
-# A shorter value of a parameter that is merely named like a secret would mask half of every message.
-LEAST_SECRET = 8
+# Shorter values of references (a number, a currency) would mask half of every message.
+LEAST_SECRET = 4
+# A URL of messages: an upstream may name a next page as long as it likes.
+LONGEST_URL = 1000
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -38,17 +40,17 @@ class Request:
     @property
     def secrets(self) -> frozenset[str]:
         """Every text of this request that no message may show."""
-        named = {**self.headers, **self.params}
-        return credentials(self.auth) | {
-            value for name, value in named.items() if looks_secret(name) and value
-        }
+        named = [*self.headers.items(), *self.params.items()]
+        telling = {value for name, value in named if looks_secret(name) and value}
+        referred = {text for part in (self.headers, self.params, self.body) for text in substituted(part)}
+        return credentials(self.auth) | telling | {text for text in referred if len(text) >= LEAST_SECRET}
 
     @property
     def shown(self) -> str:
         """The URL with its query, as a message may show it."""
         mark = "&" if "?" in self.url else "?"
         query = mark + urlencode(self.params) if self.params else ""
-        return redact(self.url + query, self.secrets)
+        return tidy(redact(self.url + query, self.secrets), most=LONGEST_URL)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from ingest.errors import SourceBroken
 from ingest.http import auth
 from ingest.http.backoff import retry_after
 from ingest.http.messages import Hiccup, Reply, Request
-from ingest.http.redaction import excerpt, without
+from ingest.http.redaction import excerpt, tidy
 
 # Statuses that asking again does not change; 402 is what CoinPaprika says when the month's quota is used up.
 FINAL = {401: "auth", 403: "auth", 402: "quota", 404: "not_found", 410: "not_found"}
@@ -41,4 +41,4 @@ def cause(error: requests.RequestException, request: Request) -> str:
     inner = getattr(error.args[0] if error.args else None, "reason", None) or error
     if isinstance(inner, requests.RequestException):
         inner = inner.args[0] if inner.args and isinstance(inner.args[0], Exception) else type(inner).__name__
-    return f"no reply: {without(str(inner), request.secrets)}"
+    return f"no reply: {tidy(str(inner), request.secrets)}"

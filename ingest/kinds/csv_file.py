@@ -63,7 +63,7 @@ def csv_file(
     """Yield what is new in the files that match `path` below `root`; a file's name is its part.
 
     `columns` must be in every header. A file that cannot be read does not keep the others from being
-    read; it is named at the end by SourceBroken. TryLater: somebody wrote while a file was read.
+    read; it is named at the end by SourceBroken. TryLater: a file was written anew while it was read.
     """
     options = _Options(
         Path(root),
@@ -96,8 +96,13 @@ def _file(name: str, position: Position, options: _Options) -> Iterator[Page]:
     with opened(options.root, name) as file:
         before = state(file)
         yield from _pages(name, position, options, _reader(file, gzip, options.most_decompressed))
-        if state(file) != before:
+        if _rewritten(before, state(file)):
             raise TryLater(f"{name} changed while it was read", seconds=WHILE_WRITTEN)
+
+
+def _rewritten(before: tuple[int, int], after: tuple[int, int]) -> bool:
+    """Whether what was read is in doubt. A file that grew is not: the next run compares what was read."""
+    return after[0] < before[0] or (after[0] == before[0] and after != before)
 
 
 Reader = Callable[[], Iterator[bytes]]

@@ -1,22 +1,26 @@
 """REST APIs that answer JSON: each reply is a page."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Any
 
 import jmespath
-from jmespath.exceptions import JMESPathError
+import structlog
 
+from ingest.errors import SourceBroken
 from ingest.http.client import BadReply, Http, Reply, Request
 from ingest.kinds.paginators import PAGINATORS, Answer, Step, Steps, Watch, asked
-from ingest.kinds.watermark import Value, asked_from, canonical, greatest, highest, restored
+from ingest.kinds.paths import MISFITS, misfit
+from ingest.kinds.sweep import Sweep, begun, form_of, gone_on
 from ingest.page import JSON, Page, Position
 
 JSON_TYPE = re.compile(r"(application|text)/([\w.+-]+\+)?json\s*(;.*)?", re.IGNORECASE)
+# How a request fails whose place in the list (a cursor, a page's number) is not there any more.
+STALE = ("request", "not_found", "pagination")
 
-Find = Callable[[Any], Any]
+log = structlog.get_logger()
 
 
 def http_json(
@@ -42,8 +46,9 @@ def http_json(
 ) -> Iterator[Page]:
     """Yield a page for each reply; `records` is the JMESPath of the list of records, None: the whole body.
 
-    A run that was cut short goes on at its next page with the same `since`; the next run begins anew from
-    the watermark. Raises SourceBroken, TryLater, Stopped.
+    A run that was cut short goes on at its next page with the same `since`, unless the list is asked for
+    in another way now; the next run begins anew from the watermark. `max_pages` counts in each run.
+    Raises SourceBroken, TryLater, Stopped.
     """
     request = Request(
         url=url,
@@ -59,80 +64,67 @@ def http_json(
         total_timeout=total_timeout,
         retries=retries,
     )
-    options = paginate or {"type": "none"}
-    sweep = _begun(positions.get("", {}), options, since)
-    steps = PAGINATORS[options["type"]](_since(request, sweep, since), options, sweep.state)
-    yield from _pages(http, steps, sweep, Watch(max_pages, number=sweep.number), records)
+    listing = _Listing(http, request, paginate or {"type": "none"}, since, records, max_pages)
+    yield from listing.pages(positions.get("", {}))
 
 
-@dataclass
-class Sweep:
-    """One reading of the whole list, perhaps over several runs: what its positions hold."""
+@dataclass(frozen=True)
+class _Listing:
+    """How a list is asked for."""
 
-    type: str
+    http: Http
+    request: Request
+    paginate: Mapping[str, Any]
     since: Mapping[str, Any] | None
-    state: dict[str, Any]
-    began: datetime
-    number: int = 0
-    asked: str | None = None
-    old: Value | None = None
-    high: Value | None = None
+    path: str | None
+    most: int
 
-    def see(self, records: list[Any]) -> None:
-        """Move the high-water mark."""
-        if self.since is not None:
-            self.high = greatest([self.high, highest(self.since, records, self.began)])
+    @property
+    def form(self) -> str:
+        request = self.request
+        asked_for = (request.url, request.method, request.params, request.body)
+        return form_of(*asked_for, self.paginate, self.since, self.path)
 
-    def position(self, following: Step | None, number: int) -> Position:
-        """Where the source stands after a page: in the middle of the list, or at its end."""
-        watermark = canonical(greatest([self.old, self.high]))
-        if following is None:
-            return {} if watermark is None else {"watermark": watermark}
-        return {
-            "type": self.type,
-            "next": following[1],
-            "page": number,
-            "began": self.began.isoformat(),
-            "since": self.asked,
-            "watermark": canonical(self.old),
-            "high": canonical(self.high),
-        }
+    def pages(self, position: Position) -> Iterator[Page]:
+        """Go on where the position says; begin anew when the upstream does not know that place any more.
 
+        Nothing is lost by that: the list is asked for from the old watermark again.
+        """
+        sweep = gone_on(position, self.form, self.since)
+        pages = self._swept(sweep)
+        try:
+            first = list(islice(pages, 1))
+        except SourceBroken as error:
+            if not sweep.state or error.kind not in STALE:
+                raise
+            log.warning("list begun anew", page=sweep.number + 1, reason=str(error))
+            first, pages = [], self._swept(begun(position, self.form, self.since))
+        yield from chain(first, pages)
 
-def _begun(position: Position, options: Mapping[str, Any], since: Mapping[str, Any] | None) -> Sweep:
-    """The sweep that the position interrupted, if the list is still read in the same way; else a new one."""
-    old = None if since is None else restored(position.get("watermark"))
-    if "next" not in position or position.get("type") != options["type"]:
-        asked_with = None if since is None else asked_from(since, old)
-        return Sweep(options["type"], since, {}, datetime.now(UTC), asked=asked_with, old=old)
-    return Sweep(
-        options["type"],
-        since,
-        position["next"],
-        datetime.fromisoformat(position["began"]),
-        number=position["page"],
-        asked=position["since"],
-        old=old,
-        high=None if since is None else restored(position["high"]),
-    )
+    def _swept(self, sweep: Sweep) -> Iterator[Page]:
+        watch = Watch(self.most, number=sweep.number)
+        request = _since(self.request, sweep, self.since)
+        steps = PAGINATORS[self.paginate["type"]](request, self.paginate, sweep.state)
+        step: Step | None = next(steps)
+        while step is not None:
+            request, state = step
+            watch.turn(request)
+            page, answer = _asked_for(self.http, request, self.path, watch.number)
+            watch.look(request, answer.records)
+            sweep.see(answer.records, answer.date, watch.number)
+            try:
+                step = _following(steps, answer)
+            except SourceBroken:
+                # The page is good, only what it says of the next is not: it is kept, and asked for again.
+                yield page.standing_at(sweep.within(state, watch.number - 1))
+                raise
+            yield page.standing_at(sweep.within(step[1], watch.number) if step else sweep.end())
 
 
 def _since(request: Request, sweep: Sweep, since: Mapping[str, Any] | None) -> Request:
     if since is None or sweep.asked is None:
         return request
     return asked(request, {since["param"]: sweep.asked})
-
-
-def _pages(http: Http, steps: Steps, sweep: Sweep, watch: Watch, path: str | None) -> Iterator[Page]:
-    step: Step | None = next(steps)
-    while step is not None:
-        request = step[0]
-        watch.turn(request)
-        page, answer = _asked_for(http, request, path, watch.number)
-        watch.look(request, answer.records)
-        sweep.see(answer.records)
-        step = _following(steps, answer)
-        yield page.standing_at(sweep.position(step, watch.number))
 
 
 def _following(steps: Steps, answer: Answer) -> Step | None:
@@ -149,7 +141,8 @@ def _asked_for(http: Http, request: Request, path: str | None, number: int) -> t
     def check(reply: Reply) -> None:
         sent = {"method": request.method, "url": reply.url, "status": reply.status}
         page = Page(reply.body, JSON, {**sent, "page": number, "records": path}, None)
-        found.append((page, Answer(_document(page, reply), _records(page, path), reply.next)))
+        document, date = _document(page, reply), reply.headers.get("Date")
+        found.append((page, Answer(document, _records(page, path), reply.next, date)))
 
     http.fetch(request, check)
     return found[-1]
@@ -161,7 +154,7 @@ def _document(page: Page, reply: Reply) -> Any:
         raise BadReply("is empty")
     media_type = reply.headers.get("Content-Type", "")
     if not JSON_TYPE.fullmatch(media_type.strip()):
-        raise BadReply(f"has the content type {media_type!r}, not JSON")
+        raise BadReply(f'has the content type "{media_type}", not JSON')
     try:
         return page.document
     except ValueError as error:
@@ -172,8 +165,8 @@ def _records(page: Page, path: str | None) -> list[Any]:
     """The list of records. Raises BadReply when there is none."""
     try:
         records = page.document if path is None else jmespath.search(path, page.document)
-    except JMESPathError as error:
-        raise BadReply(f"does not fit records: {path}: {error}") from error
+    except MISFITS as error:
+        raise BadReply(misfit(f"records: {path}", error)) from error
     if not isinstance(records, list):
         raise BadReply(f"holds a {type(records).__name__} at {path or 'its root'}, not a list of records")
     return records

@@ -14,8 +14,9 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 import jmespath
 
 from ingest.errors import SourceBroken
-from ingest.http.client import Request, redact, same_origin
+from ingest.http.client import Request, redact, same_origin, tidy
 from ingest.json_text import Number
+from ingest.kinds.paths import MISFITS, misfit
 
 # Longer numbers stay text: JSON libraries upstream and PostgreSQL's jsonb need not agree on them.
 LONGEST_NUMBER = 18
@@ -29,11 +30,12 @@ Step = tuple[Request, State]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a page held: the parsed body, its records, and the URL of its Link header."""
+    """What a page held: the parsed body, its records, the URL of its Link header, and its Date header."""
 
     document: Any
     records: list[Any]
     link: str | None = None
+    date: str | None = None
 
 
 Steps = Generator[Step, Answer, None]
@@ -74,7 +76,7 @@ def cursor(request: Request, options: Options, state: State) -> Steps:
     while True:
         target = asked(request, {options["param"]: state["cursor"]}) if state else request
         answer = yield target, state
-        following = path.search(answer.document)
+        following = _found(path, answer, target)
         if following in (None, "", False):
             return
         state = {"cursor": _fresh(_plain(following, request), seen, target)}
@@ -83,7 +85,7 @@ def cursor(request: Request, options: Options, state: State) -> Steps:
 def next_url(request: Request, options: Options, state: State) -> Steps:
     """Each body holds the URL of the next page."""
     path = jmespath.compile(options["path"])
-    return (yield from _by_url(request, state, lambda answer: path.search(answer.document)))
+    return (yield from _by_url(request, state, lambda answer: _found(path, answer, request)))
 
 
 def link(request: Request, options: Options, state: State) -> Steps:
@@ -106,15 +108,21 @@ def _by_url(request: Request, state: State, find: Callable[[Answer], Any]) -> St
     target = request
     # A saved URL counts for nothing once the source was pointed to another host.
     if state and same_origin(request.url, state["url"]):
-        target = replace(request, url=state["url"], params={})
+        target = _at(request, state)
     while True:
         answer = yield target, state
         following = find(answer)
         if following in (None, "", False):
             return
-        url = _next(target, following)
-        state = {"url": _fresh(url, seen, target)}
-        target = replace(request, url=url, params={})
+        state = _next(request, target.url, following)
+        _fresh(state["url"], seen, target)
+        target = _at(request, state)
+
+
+def _at(request: Request, state: State) -> Request:
+    """The request at a saved URL, with the parameters that were kept out of it."""
+    kept = {name: request.params[name] for name in state.get("with", ()) if name in request.params}
+    return replace(request, url=state["url"], params=kept)
 
 
 @dataclass
@@ -150,6 +158,13 @@ def _sized(options: Options) -> dict[str, Any]:
     return {} if name is None else {name: options["size"]}
 
 
+def _found(path: Any, answer: Answer, request: Request) -> Any:
+    try:
+        return path.search(answer.document)
+    except MISFITS as error:
+        raise broken(request, f"the reply {misfit(path.expression, error)}") from error
+
+
 def _plain(value: Any, request: Request) -> int | str:
     if isinstance(value, Number):
         return int(value) if value.isdecimal() and len(value) <= LONGEST_NUMBER else str(value)
@@ -158,19 +173,21 @@ def _plain(value: Any, request: Request) -> int | str:
     raise broken(request, f"the cursor is a {type(value).__name__}, not a text or a number")
 
 
-def _next(request: Request, value: Any) -> str:
-    """The next page's URL, absolute and without the credential, which goes with every request anyway."""
-    target = urljoin(request.url, value) if isinstance(value, str) else ""
+def _next(request: Request, at: str, value: Any) -> State:
+    """The next page's absolute URL without secrets, and the names of the parameters left out for that."""
+    target = urljoin(at, value) if isinstance(value, str) else ""
     if not same_origin(request.url, target):
-        shown = redact(str(value), request.secrets)
+        shown = tidy(redact(str(value), request.secrets), request.secrets)
         raise broken(request, f"the next page is at another origin, {shown}; not followed")
     parts = urlsplit(target)
     query = parse_qsl(parts.query, keep_blank_values=True)
     secret = (request.auth or {}).get("name") if (request.auth or {}).get("type") == "query" else None
     if not any(name == secret or value in request.secrets for name, value in query):
-        return target
+        return {"url": target}
     kept = [(name, value) for name, value in query if name != secret and value not in request.secrets]
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept), ""))
+    url = urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept), ""))
+    names = sorted({name for name, value in query if value in request.secrets} & request.params.keys())
+    return {"url": url, "with": names} if names else {"url": url}
 
 
 def _fresh(state: int | str, seen: set[Any], request: Request) -> int | str:
@@ -191,17 +208,19 @@ def broken(request: Request, problem: str, *, number: int | None = None) -> Sour
 
 @dataclass
 class Watch:
-    """Guards that hold for every paginator. `number` is the page's, from 1."""
+    """Guards that hold for every paginator. `number` is the page's, from 1; `taken` are this run's."""
 
     most: int
     number: int = 0
+    taken: int = 0
     empty: int = 0
     before: list[Any] = field(default_factory=list)
 
     def turn(self, request: Request) -> None:
         """Another page is about to be asked for. Raises SourceBroken after too many."""
         self.number += 1
-        if self.number > self.most:
+        self.taken += 1
+        if self.taken > self.most:
             raise broken(request, f"more than max_pages = {self.most}", number=self.number)
 
     def look(self, request: Request, records: list[Any]) -> None:

@@ -2,7 +2,8 @@
 
 Nothing is skipped: the upstream is asked from the watermark itself (less the lookback), and the
 watermark never passes the time at which the first page was asked for, because records that change while
-pages are read may be on a page already read.
+pages are read may be on a page already read. Numbers tell no time: there the lookback is how far such
+changes can be behind, as a count.
 """
 
 import re
@@ -12,6 +13,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import jmespath
+
+from ingest.kinds.paths import found
 
 Value = datetime | int
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,7 +72,8 @@ def asked_from(since: Mapping[str, Any], watermark: Value | None) -> str | None:
         start = read(since.get("start"), since["format"])
         return None if start is None else written(start, since["format"])
     if isinstance(watermark, int):
-        return str(watermark)
+        # Numbers of changes do not begin below 0, and an API may refuse to be asked so.
+        return str(max(watermark - int(since.get("lookback") or 0), min(watermark, 0)))
     try:
         return written(watermark - timedelta(seconds=since.get("lookback") or 0), since["format"])
     except OverflowError:
@@ -79,7 +83,7 @@ def asked_from(since: Mapping[str, Any], watermark: Value | None) -> str | None:
 def highest(since: Mapping[str, Any], records: Iterable[Any], began: datetime) -> Value | None:
     """The greatest value of the records that can be believed: readable, and no later than `began`."""
     path = jmespath.compile(since["field"])
-    values = [read(path.search(record), since["format"]) for record in records]
+    values = [read(found(path, record), since["format"]) for record in records]
     return greatest(value for value in values if not isinstance(value, datetime) or value <= began)
 
 

@@ -1,5 +1,6 @@
 """A catalogue directory: what it becomes, and what is said about one that is wrong."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -226,6 +227,25 @@ WRONG_SOURCES = {
         URL + "\n  paginate: {type: cursor, path: '['}",
     ): "options.paginate.path: '[' is not a JMESPath expression",
     (URL, URL + "\n  records: 'a['"): "options.records: 'a[' is not a JMESPath expression",
+    (URL, URL + "\n  records: 'data[?rank == `5`]'"): "options.records: 'data[?rank == `5`]' compares with a",
+    (
+        URL,
+        URL + "\n  records: 'data[?rank > other]'",
+    ): "options.records: 'data[?rank > other]' compares by size",
+    (
+        URL,
+        URL + "\n  records: 'a | [?b && (c != `1.5`)]'",
+    ): "options.records: 'a | [?b && (c != `1.5`)]' compares with a number; numbers travel as text",
+    (
+        URL,
+        URL + "\n  records: 'sort_by(data, &rank)'",
+    ): "options.records: 'sort_by(data, &rank)' calls sort_by()",
+    (SYMBOL, "  symbol: {from: 'x[1:2] | max(@)'}"): "fields.symbol: 'x[1:2] | max(@)' calls max()",
+    ("key: id", "key: to_number(id)"): "key: 'to_number(id)' calls to_number()",
+    (
+        URL,
+        URL + "\n  since: {field: t, param: p, lookback: 5}",
+    ): "options.since.lookback: is a number; write 30s",
     (URL, URL + "\n  records: ''"): "options.records: '' is not a JMESPath expression",
     (URL, URL + "\n  auth: {type: basic, user: x}"): "options.auth.",
     (
@@ -545,6 +565,23 @@ def test_null_words_add_to_the_empty_text(files: Files) -> None:
     source = files.source(API.replace(SYMBOL, "  symbol: {from: symbol, nulls: [n/a, 0, '']}"))
 
     assert source.mapping[0].nulls == ("", "n/a", "0")
+
+
+@pytest.mark.parametrize(
+    "path", ["data[?length(tags) > `2`]", "data[?sort == 'max']", "data[?a == `true`]", "data[1:5:2]", "@"]
+)
+def test_takes_a_path_without_numbers(files: Files, path: str) -> None:
+    source = files.source(API.replace(URL, f"{URL}\n  records: {json.dumps(path)}"))
+
+    assert source.records == path
+
+
+@pytest.mark.parametrize(("written", "count"), [("500", 500), ("'500'", 500), ("0", 0), ("0s", 0.0)])
+def test_takes_a_lookback_of_numbers(files: Files, written: str, count: int) -> None:
+    since = f"{{field: id, param: after, format: integer, lookback: {written}}}"
+    source = files.source(API.replace(URL, f"{URL}\n  since: {since}"))
+
+    assert source.pull.keywords["since"]["lookback"] == count
 
 
 def test_refuses_a_kind_without_a_function(files: Files) -> None:

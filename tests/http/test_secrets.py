@@ -6,8 +6,9 @@ import pytest
 import structlog
 
 from ingest.errors import SourceBroken
-from ingest.http.client import Http, redact
+from ingest.http.client import Http, Request, redact
 from ingest.http.quota import Quota
+from ingest.http.redaction import excerpt
 from ingest.references import Substituted
 from tests.http.asking import client, request
 from tests.upstream import Play, answer, upstream
@@ -162,3 +163,31 @@ def test_environment_is_ignored(monkeypatch):
         assert http.fetch(request(server)).status == 200
 
         assert server.journal[0].headers["User-Agent"] == "kasparro"
+
+
+REFERRED = {
+    "header": {"headers": {"X-Tenant": Substituted(f"Key {CANARY}", "Key ${TENANT}")}},
+    "param": {"params": {"q": Substituted(f"a-{CANARY}-b", "a-${Q:-}-b")}},
+    "body": {"method": "POST", "body": {"deep": [{"k": Substituted(CANARY, "${K}")}]}},
+}
+
+
+@pytest.mark.parametrize("options", REFERRED.values(), ids=REFERRED.keys())
+@pytest.mark.parametrize("echo", [{"q": CANARY}, {"q": [CANARY * 2]}])
+def test_references_appear_nowhere(options, echo):
+    with upstream(answer(echo, 400)) as server, client() as http, pytest.raises(SourceBroken) as caught:
+        http.fetch(request(server, **options))
+
+    assert "canary" not in str(caught.value)
+    assert "***" in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [rb'{"k": "q\"\u00e9\\\/x"}', '{"k": "q\\"é\\\\/x"}'.encode()])
+def test_masks_in_json(body):
+    assert excerpt(body, {'q"é\\/x'}) == '{"k": "***"}'
+
+
+def test_short_references_stay_readable():
+    currency = {"currency": Substituted("usd", "${CURRENCY}")}
+
+    assert Request(url="https://a.io/", params=currency).shown == "https://a.io/?currency=usd"

@@ -4,6 +4,7 @@ import gzip
 import os
 
 import pytest
+import structlog
 
 from ingest.errors import SourceBroken, TryLater
 from ingest.files.delimited import LONGEST_RECORD
@@ -181,10 +182,10 @@ def test_truncated_gzip_keeps_slices(folder):
     ("content", "said"),
     [
         (b"plain text", "cannot be decompressed"),
-        (gzip.compress(b"id\n1\n") + b"garbage", "cannot be decompressed"),
+        (gzip.compress(b"id\n1\n") + gzip.compress(b"2\n")[:9], "end too early"),
         (gzip.compress(b"id\n" + b"1\n" * 1_000_000), "larger than 1000000 bytes"),
     ],
-    ids=["no gzip", "garbage", "bomb"],
+    ids=["no gzip", "half a member", "bomb"],
 )
 def test_bad_gzip(folder, content, said):
     write(folder, content, "a.gz")
@@ -194,11 +195,30 @@ def test_bad_gzip(folder, content, said):
         folder.pages()
 
 
-def test_gzip_with_padding(folder):
-    write(folder, gzip.compress(b"id\n1\n") + bytes(100), "a.gz")
+@pytest.mark.parametrize(
+    "behind", [bytes(100), b"garbage", b"\x1f", bytes(3) + b"\x1fx", bytes(600_000) + b"x"]
+)
+def test_gzip_with_something_behind(folder, behind):
+    write(folder, gzip.compress(b"id\n1\n") + behind, "a.gz")
     folder.options["path"] = "a.gz"
 
     assert folder.rows() == ([("1",)], [])
+
+
+def test_gzip_members_with_padding(folder):
+    write(folder, gzip.compress(b"id\n1\n") + bytes(100) + gzip.compress(b"2\n"), "a.gz")
+    folder.options["path"] = "a.gz"
+
+    assert folder.rows() == ([("1",), ("2",)], [])
+
+
+def test_gzip_garbage_is_said(folder):
+    write(folder, gzip.compress(b"id\n1\n") + b"garbage", "a.gz")
+    folder.options["path"] = "a.gz"
+    with structlog.testing.capture_logs() as logs:
+        folder.pages()
+
+    assert "gzip trailing garbage ignored" in [each["event"] for each in logs]
 
 
 def test_every_file_is_a_part(folder):
@@ -306,22 +326,39 @@ def test_pipe_is_refused(folder):
         folder.pages()
 
 
-def test_changed_while_read(folder):
+def meddled(folder, meddle):
+    """Pages of a run between whose first and second somebody writes."""
+    pages = csv_file(None, folder.positions, **folder.options)
+    yield next(pages)
+    meddle()
+    yield from pages
+
+
+def test_growing_file_is_read(folder):
     path = write(folder, HEAD + table(0, 200))
 
-    def meddled():
-        pages = csv_file(None, folder.positions, **folder.options)
-        yield next(pages)
+    def grow():
         with path.open("a") as file:
             file.write(table(200, 210))
-        yield from pages
+
+    found = taken(meddled(folder, grow), folder.positions, None)
+    found += folder.pages()
+
+    assert rows(found) == (expected(0, 210), [])
+    assert folder.positions["a.csv"]["lines"] == 211
+
+
+@pytest.mark.parametrize("text", [HEAD + table(0, 100), HEAD + table(300, 500)], ids=["shorter", "as long"])
+def test_rewritten_while_read(folder, text):
+    path = write(folder, HEAD + table(300, 500))
+
+    def rewrite():
+        path.write_text(text)
+        os.utime(path, (1, 1))
 
     with pytest.raises(TryLater, match=r"a\.csv") as caught:
-        taken(meddled(), folder.positions, None)
+        taken(meddled(folder, rewrite), folder.positions, None)
     assert caught.value.seconds == 5
-    folder.pages()
-
-    assert folder.positions["a.csv"]["lines"] == 211
 
 
 def test_endless_line_in_bounded_memory(folder):

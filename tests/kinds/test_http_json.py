@@ -105,3 +105,27 @@ def test_failure_keeps_pages():
 def test_long_pause_is_put_back():
     with upstream(answer({}, 429, Retry_After="60")) as server, pytest.raises(TryLater):
         Api(server).pages()
+
+
+def test_says_nothing_of_values():
+    key = 'canary"\\/5f2c'
+    hostile = "x" * 100_000 + "\x00\ud800" + key
+    options = {"auth": {"type": "bearer", "value": key}, "records": "join('', @)", "retries": 0}
+    with upstream(answer({"data": hostile, "key": key})) as server, pytest.raises(SourceBroken) as caught:
+        Api(server, **options).pages()
+
+    said = str(caught.value)
+    assert "the reply does not fit records: join('', @): JMESPathTypeError" in said
+    assert "canary" not in said
+    assert said.isprintable()
+    assert len(said) < 700
+
+
+def test_content_type_is_cut():
+    step = Play(200, b"[]", {"Content-Type": "text/secret-123" + "x" * 5000})
+    auth = {"type": "bearer", "value": "secret-123"}
+    with upstream(step) as server, pytest.raises(SourceBroken, match="content type") as caught:
+        Api(server, auth=auth).pages()
+
+    assert "secret-123" not in str(caught.value)
+    assert len(str(caught.value)) < 600

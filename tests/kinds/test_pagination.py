@@ -1,8 +1,10 @@
 """Every paginator: what it asks, where it resumes, and what it does not fall for."""
 
 import pytest
+import structlog
 
 from ingest.errors import SourceBroken
+from ingest.references import Substituted
 from tests.kinds.pulling import Api, ids
 from tests.upstream import answer, upstream
 
@@ -236,3 +238,148 @@ def test_pages_before_stay():
         api = fails(server, "goes round", paginate=CURSOR, records="data")
 
         assert api.positions[""]["next"] == {"cursor": "c6"}
+
+
+STALE = [(400, "request"), (404, "not_found"), (410, "not_found")]
+
+
+@pytest.mark.parametrize(("status", "kind"), STALE)
+def test_stale_position_begins_anew(status, kind):
+    def expired(asked):
+        return answer({}, status) if asked.query.get("after") == "c3" and server.stale else by_cursor(asked)
+
+    with upstream(expired) as server:
+        server.stale = False
+        api = Api(server, paginate=CURSOR, records="data")
+        api.pages(most=1)
+        server.stale = True
+        with structlog.testing.capture_logs() as logs:
+            (first, *_) = api.pages(most=1)
+
+    assert ids([first]) == ["0", "1", "2"]
+    assert first.request["page"] == 1
+    assert [asked.get("after") for asked in api.asked()] == [None, "c3", None]
+    assert [each["event"] for each in logs] == ["list begun anew"]
+
+
+def test_stale_position_keeps_watermark():
+    since = {"field": "at", "param": "after", "start": None, "lookback": 0.0, "format": "integer"}
+    steps = [answer([{"at": 8}, {"at": 9}]), answer({}, 404), answer([{"at": 9}]), answer([])]
+    with upstream(*steps) as server:
+        api = Api(server, paginate=NUMBERED | {"size": 2}, since=since)
+        api.positions[""] = {"watermark": 7}
+        api.pages(most=1)
+        api.pages()
+
+    assert [(asked["page"], asked["after"]) for asked in api.asked()] == [
+        ("1", "7"),
+        ("2", "7"),
+        ("1", "7"),
+        ("2", "7"),
+    ]
+    assert api.positions == {"": {"watermark": 9}}
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_other_failures_keep_position(status):
+    with upstream(numbered, answer({}, status)) as server:
+        api = Api(server, paginate=NUMBERED, retries=0)
+        api.pages(most=1)
+        with pytest.raises(SourceBroken):
+            api.pages()
+
+        assert len(server.journal) == 2
+        assert api.positions[""]["next"]["page"] == 2
+
+
+def test_new_list_that_fails_is_not_begun_again():
+    with upstream(answer({}, 404)) as server:
+        with pytest.raises(SourceBroken):
+            Api(server, paginate=NUMBERED).pages()
+
+        assert len(server.journal) == 1
+
+
+def test_max_pages_counts_in_each_run():
+    with upstream(numbered) as server:
+        api = fails(server, "page 3: .*max_pages = 2", paginate=NUMBERED, max_pages=2)
+
+        assert ids(api.pages()) == ["6"]
+
+
+OTHERS = {
+    "url": "/others",
+    "params": {"q": "2"},
+    "records": "@",
+    "paginate": NUMBERED | {"size": 2},
+    "since": {"field": "at", "param": "s", "start": "2026-01-01", "lookback": 0.0, "format": "iso"},
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_options_begin_anew(name):
+    with upstream(numbered) as server:
+        api = Api(server, paginate=NUMBERED, params={"q": "1"})
+        api.pages(most=1)
+        api.options[name] = server.url + OTHERS[name] if name == "url" else OTHERS[name]
+        (page,) = api.pages(most=1)
+
+        assert page.request["page"] == 1
+
+
+def test_position_holds_no_params():
+    with upstream(numbered) as server:
+        api = Api(server, paginate=NUMBERED, params={"q": "secret-123"})
+        api.pages(most=1)
+
+        assert "secret-123" not in str(api.positions)
+        assert len(api.positions[""]["form"]) == 64
+
+
+def test_page_before_a_bad_next_stays():
+    def away(asked):
+        return answer({"data": THINGS[:3], "links": {"next": "https://evil.example/" + "x" * 10_000}})
+
+    with upstream(away) as server:
+        api = Api(server, paginate=NEXT_URL, records="data")
+        with pytest.raises(SourceBroken, match="another origin") as caught:
+            api.pages()
+        with pytest.raises(SourceBroken, match="another origin"):
+            api.pages()
+
+    assert api.positions[""]["next"] == {}
+    assert api.positions[""]["page"] == 0
+    assert len(str(caught.value)) < 1000
+    assert api.asked() == [{}, {}]
+
+
+def test_cursor_path_that_does_not_fit():
+    with upstream(answer({"data": THINGS[:3]})) as server:
+        fails(server, "does not fit", paginate=CURSOR | {"path": "join('', next)"}, records="data")
+
+
+@pytest.mark.parametrize("name", ["api_key", "tenant"])
+def test_secret_param_goes_with_every_page(name):
+    def with_key(asked):
+        first = int(asked.query.get("from", 0))
+        following = f"?from={first + 3}&{name}=secret-123" if first + 3 < len(THINGS) else ""
+        return answer({"data": THINGS[first : first + 3], "links": {"next": following}})
+
+    with upstream(with_key) as server:
+        api = Api(
+            server, paginate=NEXT_URL, records="data", params={name: Substituted("secret-123", "${KEY}")}
+        )
+        api.pages(most=1)
+        assert "secret-123" not in str(api.positions)
+        api.pages()
+
+        assert [asked[name] for asked in api.asked()] == ["secret-123"] * 3
+        assert "secret-123" not in str(api.positions)
+
+
+def test_long_cursor_is_cut():
+    with upstream(answer({"data": THINGS[:3], "next": "c" * 30_000}), answer({}, 400)) as server:
+        with pytest.raises(SourceBroken, match="status 400") as caught:
+            Api(server, paginate=CURSOR, records="data").pages()
+
+        assert len(str(caught.value)) < 1500

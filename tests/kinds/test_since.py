@@ -1,9 +1,11 @@
 """Incremental sources: the watermark skips nothing, believes nothing impossible, and never goes back."""
 
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
+from ingest.kinds.sweep import by_their_clock
 from ingest.kinds.watermark import asked_from, highest, read, written
 from tests.kinds.pulling import Api, ids
 from tests.upstream import answer, upstream
@@ -202,3 +204,56 @@ def test_nested_field():
     records = [{"meta": {"at": "2026-05-18T11:00:00Z"}}, {"meta": None}, 7]
 
     assert highest(SINCE | {"field": "meta.at"}, records, NOON) == NOON - timedelta(hours=1)
+
+
+def test_lookback_of_numbers():
+    since = {"field": "id", "param": "after_id", "start": None, "lookback": 8, "format": "integer"}
+    with upstream(answer([{"id": 10}]), answer([{"id": 10}, {"id": 3}])) as server:
+        api = Api(server, since=since)
+        api.pages()
+        api.pages()
+
+        assert api.asked()[1] == {"after_id": "2"}
+        assert api.positions == {"": {"watermark": 10}}
+
+
+@pytest.mark.parametrize(("watermark", "asked"), [(5, "0"), (-3, "-3")])
+def test_lookback_does_not_go_below_zero(watermark, asked):
+    assert asked_from(SINCE | {"format": "integer", "lookback": 100}, watermark) == asked
+
+
+def test_slow_clock_is_not_passed():
+    """Their clock is an hour behind: what they stamp now, they may stamp on a page already read."""
+    theirs = datetime.now(UTC) - timedelta(hours=1)
+    late = {"id": "b", "at": (theirs + timedelta(minutes=5)).isoformat()}
+    with upstream(answer([at("a", "01T00:00:00"), late])) as server:
+        server._server.RequestHandlerClass.date_time_string = lambda *_: format_datetime(theirs)
+        api = Api(server, since=SINCE)
+        api.pages()
+
+        assert api.positions[""]["watermark"] == "2026-05-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("date", "moment"),
+    [
+        ("Mon, 18 May 2026 13:00:00 GMT", NOON),
+        ("Mon, 18 May 2026 11:00:09 GMT", NOON - timedelta(seconds=3600)),
+        ("Mon, 18 May 2026 12:00:09 -0000", NOON),
+        ("Mon, 01 Jan 0001 00:00:01 GMT", None),
+        ("yesterday", NOON),
+        ("", NOON),
+        (None, NOON),
+    ],
+)
+def test_earlier_clock_counts(date, moment):
+    found = by_their_clock(NOON, NOON + timedelta(seconds=9), date)
+
+    assert found == moment if moment else found <= NOON
+
+
+def test_path_that_does_not_fit():
+    records = [{"at": None}, {"at": ["2026-05-18T11:00:00Z"]}]
+    field = "join('', at)"
+
+    assert highest(SINCE | {"field": field}, records, NOON) == NOON - timedelta(hours=1)
