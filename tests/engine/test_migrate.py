@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from ingest.catalog import catalog
 from sqlalchemy import inspect
 
+from ingest.catalog import catalog
 from ingest.declared import Catalog, Dataset, Field
 from ingest.errors import ConfigInvalid
 from ingest.migrate import bring_up_datasets, head, migrate, revision
