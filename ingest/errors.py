@@ -20,7 +20,7 @@ class IngestError(Exception):
 
 
 class TryLater(IngestError):
-    """The upstream asks for patience that is too long to wait inside a worker."""
+    """Waiting may help, but for longer than a worker should wait: the run goes back to the queue."""
 
     def __init__(self, message: str, *, seconds: float) -> None:
         super().__init__(message)

@@ -140,8 +140,8 @@ def test_lost_message_costs_only_time(declare, running, box):
     assert row["state"] == "succeeded"
 
 
-def test_redis_away_is_told(declare):
-    """The publish ends within its bounds and says so instead of raising; reconcile sends the run later."""
+def test_redis_away_is_told(declare, running):
+    """The publish says so instead of raising; when Redis is back, reconcile sends the run."""
     declare()
     with engine().begin() as tx:
         requested = runs.request(tx, "coins", trigger="api")
@@ -153,3 +153,6 @@ def test_redis_away_is_told(declare):
 
     assert told.stdout.splitlines()[-1] == "False"
     assert one(engine(), RUN, id=requested.run_id)["published_at"] is None
+    running.start("worker", "control", "beat")
+    row = wait_until(lambda: ended(requested.run_id), what="the run after Redis came back")
+    assert row["state"] == "succeeded"
