@@ -1,6 +1,7 @@
 """Real servers for the whole run, and a fresh migrated database for each test that asks for one."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
@@ -13,6 +14,9 @@ from sqlalchemy import Engine
 from ingest import catalog, db, settings
 from ingest.migrate import migrate
 from tests.servers import Servers, servers
+
+# A shell that starts us in the background has SIGINT ignored, and every child of ours would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 API_KEY = "test-key-0123456789abcdef"
 _numbers = count(1)
