@@ -55,11 +55,6 @@ class Page:
         page.__dict__.update(self.__dict__ | {"position": position})
         return page
 
-    def parsed_as(self, document: Any) -> "Page":
-        """Return the page, which need not be parsed again."""
-        vars(self)["document"] = document
-        return self
-
 
 @dataclass(frozen=True)
 class Record:

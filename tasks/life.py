@@ -43,7 +43,8 @@ def _forget_inherited_connections(**_: Any) -> None:
 def _show_sign_of_life(sender: Any, **_: Any) -> None:
     role = sender.eventer.hostname.partition("@")[0]
     try:
-        beat(connect(settings().redis_url), role)
+        with connect(settings().redis_url) as client:
+            beat(client, role)
     except redis.RedisError as error:
         logger.warning("no sign of life given", error=type(error).__name__)
 

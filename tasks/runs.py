@@ -21,15 +21,9 @@ EXPIRES = 60
 @app.task(name="run", bind=True)
 def run(self, run_id: int) -> str:
     """Execute the run, if it is to be had; whoever is told twice finds it taken."""
-    outcome = execute(
-        engine(),
-        connect(settings().redis_url, timeout=5),
-        catalog(),
-        settings(),
-        run_id,
-        worker=self.request.hostname or "worker",
-        stopping=stopping,
-    )
+    worker = self.request.hostname or "worker"
+    with connect(settings().redis_url, timeout=5) as broker:
+        outcome = execute(engine(), broker, catalog(), settings(), run_id, worker=worker, stopping=stopping)
     if outcome == "put back":
         publish_waiting()
     return outcome

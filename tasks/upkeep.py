@@ -25,7 +25,8 @@ def tick(source: str) -> None:
 @app.task(name="upkeep.reconcile")
 def reconcile() -> None:
     """Catch up missed slots, end poisoned runs, and wake workers for runs that wait or were abandoned."""
-    beat(connect(settings().redis_url), "beat")
+    with connect(settings().redis_url) as client:
+        beat(client, "beat")
     upkeep.request_due(engine(), catalog().sources.values(), datetime.now(UTC))
     failed = upkeep.fail_poisoned(engine(), max_attempts=settings().max_attempts)
     published = publish_waiting()
