@@ -19,11 +19,11 @@ class Servers:
 
 
 @contextmanager
-def servers() -> Iterator[Servers]:
-    """Both servers, ready; gone with all their data afterwards."""
+def servers(*, durable: bool = False) -> Iterator[Servers]:
+    """Both servers, ready; gone with all their data afterwards. A durable PostgreSQL survives a kill."""
     folder = Path(tempfile.mkdtemp(prefix="kasparro-tests-"))
     both = Servers(
-        Postgres(folder / "postgres", free_port(), durable=False),
+        Postgres(folder / "postgres", free_port(), durable=durable),
         Redis(folder / "redis", free_port(), persistent=False),
     )
     try:

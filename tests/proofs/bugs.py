@@ -1,0 +1,180 @@
+"""Small faults that could be made in the engine, each a piece of text and what stands there instead."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Bug:
+    """What is broken, where, how, and the tests that have to notice."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+    tests: tuple[str, ...]
+
+
+BUGS = [
+    Bug(
+        "the fence is not checked",
+        "ingest/claims.py",
+        "    if fence != claim.fence:",
+        "    if fence is None:",
+        ("tests/engine/test_runs.py",),
+    ),
+    Bug(
+        "a claim mints no fence",
+        "ingest/claims.py",
+        "update(Source).where(Source.name == source).values(fence=fence + 1)",
+        "update(Source).where(Source.name == source).values(fence=fence)",
+        ("tests/engine/test_runs.py",),
+    ),
+    Bug(
+        "whoever held a run before may still change it",
+        "ingest/claims.py",
+        "Run.id == claim.run_id, Run.fence == claim.fence, Run.state",
+        "Run.id == claim.run_id, Run.state",
+        ("tests/engine/test_runs.py",),
+    ),
+    Bug(
+        "attempts are not counted",
+        "ingest/claims.py",
+        "attempts=Run.attempts + 1,",
+        "attempts=Run.attempts,",
+        ("tests/engine/test_runs.py",),
+    ),
+    Bug(
+        "the checkpoint is committed after the rows",
+        "ingest/pipeline.py",
+        "        store.advance(tx, claim, page)\n",
+        "    with db.begin() as tx:\n        store.advance(tx, claim, page)\n",
+        ("tests/engine/test_load.py",),
+    ),
+    Bug(
+        "the checkpoint is committed before the rows",
+        "ingest/pipeline.py",
+        "        claims.guard(tx, claim)\n        raw_id = store.land(",
+        "        claims.guard(tx, claim)\n        store.advance(tx, claim, page)\n"
+        "    with db.begin() as tx:\n        raw_id = store.land(",
+        ("tests/engine/test_load.py",),
+    ),
+    Bug(
+        "a full run begins where the last run stood",
+        "ingest/store.py",
+        '    if claim.mode == "full":',
+        '    if claim.mode == "whole":',
+        ("tests/kinds", "tests/shipped"),
+    ),
+    Bug(
+        "rejects are dropped",
+        "ingest/store.py",
+        "    set_aside(tx, source, claim, raw_id, found, arrived",
+        "    set_aside(tx, source, claim, raw_id, [], arrived",
+        ("tests/engine/test_load.py",),
+    ),
+    Bug(
+        "raw pages are kept under the sum of other bytes",
+        "ingest/store.py",
+        "hashlib.sha256(page.body)",
+        "hashlib.sha256(page.body + b' ')",
+        ("tests/engine/test_load.py", "tests/web/test_provenance.py"),
+    ),
+    Bug(
+        "equal rows are written again",
+        "ingest/items.py",
+        ' & (pl.col("stands") != pl.col("hash"))',
+        "",
+        ("tests/engine/test_load.py",),
+    ),
+    Bug(
+        "an older version overwrites a newer one",
+        "ingest/items.py",
+        "OR s.{0} > i.{0}",
+        "OR s.{0} IS NOT NULL",
+        ("tests/engine/test_load.py",),
+    ),
+    Bug(
+        "an old page undoes a later one",
+        "ingest/items.py",
+        "        return _LATER\n",
+        '        return sql.SQL("true")\n',
+        ("tests/engine/test_load.py",),
+    ),
+    Bug(
+        "of equal keys the first counts",
+        "ingest/items.py",
+        'keep="last"',
+        'keep="first"',
+        ("tests/engine/test_load.py",),
+    ),
+    Bug(
+        "the watermark is passed",
+        "ingest/kinds/watermark.py",
+        'watermark - timedelta(seconds=since.get("lookback") or 0)',
+        'watermark + timedelta(seconds=since.get("lookback") or 1)',
+        ("tests/kinds/test_since.py",),
+    ),
+    Bug(
+        "the future is believed",
+        "ingest/kinds/watermark.py",
+        "or value <= began)",
+        "or value != began)",
+        ("tests/kinds/test_since.py",),
+    ),
+    Bug(
+        "the lock is released whoever holds it",
+        "ingest/lock.py",
+        "            self._lock.release()",
+        "            self._lock.redis.delete(self._lock.name)",
+        ("tests/engine/test_runs.py", "tests/faults/test_redis.py"),
+    ),
+    Bug(
+        "a lost message is not sent again",
+        "ingest/runs.py",
+        "published_at < now() - interval '5 seconds'",
+        "published_at < now() - interval '5 hours'",
+        ("tests/engine/test_runs.py",),
+    ),
+    Bug(
+        "a poisoned run goes on for ever",
+        "ingest/runs.py",
+        "(Run.attempts >= max_attempts)",
+        "(Run.attempts < 0)",
+        ("tests/engine/test_runs.py",),
+    ),
+    Bug(
+        "a frozen worker keeps its rows",
+        "ingest/runs.py",
+        "SELECT r.id, pg_terminate_backend(a.pid)",
+        "SELECT r.id, a.pid",
+        ("tests/engine/test_runs.py",),
+    ),
+    Bug(
+        "retries take no token",
+        "ingest/http/client.py",
+        "        self._take_turn(request)\n",
+        "",
+        ("tests/http/test_politeness.py",),
+    ),
+    Bug(
+        "only one of a host's addresses is checked",
+        "ingest/http/connect.py",
+        "_check(host, [*others, last])",
+        "_check(host, [last])",
+        ("tests/http/test_addresses.py",),
+    ),
+    Bug(
+        "any secret opens the door",
+        "ingest/keys.py",
+        "    if found is None or not right:",
+        "    if found is None:",
+        ("tests/web/test_keys.py",),
+    ),
+    Bug(
+        "a key may do what its scope does not hold",
+        "webapp/auth.py",
+        "    if g.holder is not None and not g.holder.may(scope or READ):",
+        "    if g.holder is not None and not g.holder.may(READ):",
+        ("tests/web/test_matrix.py",),
+    ),
+]

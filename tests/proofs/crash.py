@@ -1,0 +1,125 @@
+"""Kill the worker at every operation of a run, before it and after it, once and twice: `make crash`.
+
+The canonical run is a list of 30 records, 3 of them bad, on 3 pages. The process that executes it is killed
+with SIGKILL at its nth operation at PostgreSQL, Redis or HTTP, for n = 1, 2, 3 … until a run ends unharmed.
+Nobody helps: Celery forks another process, the lease ends, `reconcile` wakes a worker, and the run goes on at
+its checkpoint. After each all invariants are checked, and a run at once afterwards has to change nothing.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.kit import checker, hooks
+from tests.kit.fleet import fleet
+from tests.kit.hooks import AFTER, BEFORE, POINTS
+from tests.kit.oracle import Shelf
+from tests.kit.stage import Stage, stage
+from tests.kit.verdict import Verdict
+
+LANES = 8
+# Renewals come by the clock, so that one run may take a few operations more than another.
+BEYOND = 5
+
+
+@dataclass
+class Case:
+    """What happens to one run: an order for each of its first executions."""
+
+    name: str
+    orders: tuple[dict[str, Any], ...]
+
+
+def sweep(operations: int) -> list[Case]:
+    """A kill at each operation, then a second one in the execution that takes over, then the named points."""
+    places = [(side, number) for number in range(1, operations + BEYOND + 1) for side in (BEFORE, AFTER)]
+    once = [Case(f"{side} {number}", (_kill(side, number),)) for side, number in places]
+    twice = [
+        # The second kill wanders through the recovery, so that all pairs of places are met over a sweep.
+        Case(f"{side} {number}, again at {again}", (_kill(side, number), _kill(side, again)))
+        for side, number in places
+        for again in (1 + number * 37 % operations,)
+    ]
+    named = [Case(f"{point}, time {nth}", (_kill(point, nth),)) for point in POINTS for nth in (1, 2, 3)]
+    return once + twice + named
+
+
+def _kill(at: str, nth: int) -> dict[str, Any]:
+    return {"do": "kill", "at": at, "nth": nth}
+
+
+def unharmed(place: Stage, shelf: Shelf) -> int:
+    """How many operations the canonical run takes when nothing happens to it."""
+    run_id = place.request(shelf.name)
+    place.wait([run_id])
+    return max(
+        line["operations"] for line in hooks.journal() if line.get("operations") and line["run_id"] == run_id
+    )
+
+
+def play(place: Stage, lanes: list[Shelf], cases: list[Case]) -> dict[str, list[str]]:
+    """Run one case on each lane at the same time; what is wrong afterwards, by the case's name."""
+    requested = {
+        shelf.name: place.request(shelf.name, *case.orders) for shelf, case in zip(lanes, cases, strict=True)
+    }
+    rows = place.wait(requested.values(), seconds=90)
+    prints = [checker.fingerprint(place.db, shelf) for shelf in lanes]
+    again = [place.request(shelf.name, mode="full") for shelf in lanes]
+    repeated = place.wait(again, seconds=60)
+    found = {}
+    for shelf, case, run_id, fingerprint in zip(lanes, cases, again, prints, strict=True):
+        wrong = checker.violations(place.db, place.shop, [shelf])
+        first, second = rows[requested[shelf.name]], repeated[run_id]
+        if first.state != "succeeded" or second.state != "succeeded":
+            wrong.append(f"the runs ended {first.state} ({first.error_message}) and {second.state}")
+        if second.inserted or second.updated or checker.fingerprint(place.db, shelf) != fingerprint:
+            wrong.append("a run at once afterwards changed rows")
+        found[case.name] = wrong
+    return found
+
+
+def kills() -> list[dict[str, Any]]:
+    """The orders that were carried out."""
+    return [line for line in hooks.journal() if line.get("do")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Play the sweep; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--cases", type=int, default=0, help="only so many, spread over the sweep (default: all)"
+    )
+    wanted = parser.parse_args(arguments).cases
+    verdict = Verdict("crash")
+    shelves = [Shelf("canon", "page"), *(Shelf(f"lane{number}", "page") for number in range(LANES))]
+    with stage(shelves, MAX_ATTEMPTS="10") as place, fleet(place.folder / "logs", concurrency=4):
+        operations = unharmed(place, shelves[0])
+        verdict.say(f"the canonical run takes {operations} operations; {LANES} runs at a time")
+        cases = sweep(operations)
+        cases = cases[:: max(1, len(cases) // wanted)] if wanted else cases
+        for begin in range(0, len(cases), LANES):
+            batch = cases[begin : begin + LANES]
+            lanes = shelves[1 : len(batch) + 1]
+            for shelf in lanes:
+                _empty(place, shelf)
+            for name, wrong in play(place, lanes, batch).items():
+                verdict.case(name, wrong, quiet=True)
+        last = max((line["nth"] for line in kills() if line["at"] in (BEFORE, AFTER)), default=0)
+        verdict.say(
+            f"{len(kills())} kills, the last at operation {last}; those set beyond it found an unharmed run"
+        )
+        verdict.case("at rest", checker.at_rest(place.db, place.broker, lease=place.lease))
+    return verdict.finish()
+
+
+def _empty(place: Stage, shelf: Shelf) -> None:
+    """Forget what the source has brought, so that the next run is the canonical one again."""
+    with place.db.begin() as tx:
+        for table in ("things", "rejects", "raw_data", "checkpoints", "runs"):
+            tx.exec_driver_sql(f"DELETE FROM {table} WHERE source = %s", (shelf.name,))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

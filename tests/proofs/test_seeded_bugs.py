@@ -1,0 +1,13 @@
+"""The places where bugs are seeded are still there; `make seeded-bugs` seeds them."""
+
+import pytest
+
+from ingest.settings import ROOT
+from tests.proofs.bugs import BUGS
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_place_is_there_once(bug):
+    assert (ROOT / bug.file).read_text().count(bug.right) == 1
+    assert bug.right != bug.wrong
+    assert all((ROOT / test).exists() for test in bug.tests)
