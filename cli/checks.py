@@ -20,6 +20,7 @@ from ingest.db import engine
 from ingest.declared import Catalog, Source
 from ingest.errors import ConfigInvalid
 from ingest.heartbeat import ROLES, connect
+from ingest.http.connect import MEND, Refused
 from ingest.migrate import head, revision
 
 AT_ONCE = 8
@@ -133,7 +134,9 @@ def _upstreams(catalog: Catalog) -> Iterator[Finding]:
 def _upstream(source: Source) -> Finding:
     name = f"source {source.name}"
     try:
-        return Finding(name, "ok", reach(source.upstream))
-    except (OSError, ValueError) as error:
+        return Finding(name, "ok", reach(source))
+    except Refused as error:
+        return Finding(name, "fail", str(error), f"if it is meant to be there: {MEND}", CONFIG)
+    except (OSError, ValueError, ConfigInvalid) as error:
         fix = f"look at catalog/sources/{source.name}.yaml, FILES_ROOT and the network"
         return Finding(name, "fail", f"{source.upstream}: {first_line(error)}", fix, UPSTREAM)

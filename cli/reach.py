@@ -1,24 +1,27 @@
 """A light look at a source's upstream: no API is called, for that would cost quota."""
 
-import socket
 from urllib.parse import urlsplit
 
 from cli.catalogue import files_root
+from ingest.declared import Source
+from ingest.http.connect import connected
+from ingest.settings import allow_private
 
 TIMEOUT_SECONDS = 2.0
 PORTS = {"http": 80, "https": 443}
 
 
-def reach(upstream: str) -> str:
-    """Return what answers there. Raises OSError when nothing does."""
-    return _connection(upstream) if "://" in upstream else _files(upstream)
+def reach(source: Source) -> str:
+    """Return what answers there. Raises OSError when nothing does, Refused where no run would connect to."""
+    return _connection(source) if "://" in source.upstream else _files(source.upstream)
 
 
-def _connection(upstream: str) -> str:
-    address = urlsplit(upstream)
+def _connection(source: Source) -> str:
+    address = urlsplit(source.upstream)
     port = address.port or PORTS[address.scheme]
-    with socket.create_connection((address.hostname, port), timeout=TIMEOUT_SECONDS):
-        return f"{upstream} accepts connections"
+    allowed = allow_private() if source.allow_private is None else source.allow_private
+    with connected(address.hostname or "", port, allow_private=allowed, timeout=TIMEOUT_SECONDS):
+        return f"{source.upstream} accepts connections"
 
 
 def _files(pattern: str) -> str:

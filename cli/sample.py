@@ -16,6 +16,7 @@ from ingest.http import Http
 from ingest.http.quota import Quota
 from ingest.normalize import normalize
 from ingest.page import Reject
+from ingest.settings import allow_private
 
 # Somebody sits in front of it: enough for a source whose first pages are empty or bad, and no more.
 MOST_PAGES = 5
@@ -80,7 +81,12 @@ def copied(cell: str) -> str | None:
 def sample(source: Source, wanted: int) -> Sample:
     """Fetch until there are enough good rows, and never more than a few pages."""
     found = Sample(source, wanted)
-    http = Http(Quota("memory://"), longest_wait=LONGEST_WAIT_SECONDS, stop=Event())
+    http = Http(
+        Quota("memory://"),
+        longest_wait=LONGEST_WAIT_SECONDS,
+        stop=Event(),
+        allow_private=allow_private(),
+    )
     with http, closing(source.pull(http, {})) as pages:
         for page in islice(pages, MOST_PAGES):
             found.add(*normalize(decode(page, source), source))

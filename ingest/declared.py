@@ -68,8 +68,10 @@ class Source:
     """One declared source. `pull` is its kind with the options bound: positions in, pages out.
 
     `key` holds the paths whose values name a record. `every` and `cron` exclude each other; with neither
-    the source runs on request only. `digest` changes when the declaration does. `secrets` are the
-    names of environment variables that the file refers to, never their values.
+    the source runs on request only. A run stops when more than `max_reject_percent` of its records (of 100 at
+    least) are rejects. `digest` changes when the declaration does. `secrets` are the
+    names of environment variables that the file refers to, never their values. `allow_private`: whether
+    `upstream` may be at an address that is not public; None: as the setting says.
     """
 
     name: str
@@ -82,9 +84,11 @@ class Source:
     every: timedelta | None = None
     cron: str | None = None
     keep_raw: timedelta = timedelta(days=90)
+    max_reject_percent: int = 50
     digest: str = ""
     description: str = ""
     upstream: str = ""
+    allow_private: bool | None = None
     secrets: tuple[str, ...] = ()
 
     @property

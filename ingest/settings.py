@@ -5,6 +5,7 @@ catalogue files refer to (`${NAME}`) are read by `ingest.catalog` through `envir
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ from environs import Env, EnvValidationError
 from ingest.errors import ConfigInvalid
 
 ROOT = Path(__file__).resolve().parent.parent
+RATE = re.compile(r"[1-9][0-9]{0,6}/(second|minute|hour|day)")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,12 @@ class Settings:
     max_attempts: int
     longest_wait: float
     worker_concurrency: int
+    allow_private: bool
+    public_reads: bool
+    rate_limit: str
+    failed_rate_limit: str
+    proxies: int
+    trusted_hosts: str
 
 
 def _sqlalchemy_url(url: str) -> str:
@@ -68,11 +76,21 @@ def _read(env: Env) -> Settings:
         log_level=_get(env.str, "LOG_LEVEL", "INFO").upper(),
         lease=_get(env.float, "LEASE_SECONDS", 30.0),
         renew_every=_get(env.float, "RENEW_SECONDS", 8.0),
-        reconcile_every=_get(env.float, "RECONCILE_SECONDS", 10.0),
+        reconcile_every=_get(env.float, "RECONCILE_SECONDS", 5.0),
         max_attempts=_get(env.int, "MAX_ATTEMPTS", 5),
         longest_wait=_get(env.float, "LONGEST_WAIT_SECONDS", 20.0),
         worker_concurrency=_get(env.int, "WORKER_CONCURRENCY", 2),
+        allow_private=_allow_private(env),
+        public_reads=_get(env.bool, "PUBLIC_READS", True),
+        rate_limit=_get(env.str, "RATE_LIMIT", "3000/minute"),
+        failed_rate_limit=_get(env.str, "FAILED_RATE_LIMIT", "60/minute"),
+        proxies=_get(env.int, "PROXIES", 0),
+        trusted_hosts=_get(env.str, "TRUSTED_HOSTS", ""),
     )
+
+
+def _allow_private(env: Env) -> bool:
+    return _get(env.bool, "ALLOW_PRIVATE", False)
 
 
 def _each(error: EnvValidationError) -> list[str]:
@@ -92,17 +110,26 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append(
             "RENEW_SECONDS must be less than half of LEASE_SECONDS, or a busy worker loses its lease"
         )
+    for name in ("rate_limit", "failed_rate_limit"):
+        if not RATE.fullmatch(getattr(settings, name)):
+            problems.append(f"{name.upper()} is no rate. Write a number and a time, for example 600/minute")
+    if settings.proxies < 0:
+        problems.append("PROXIES is how many proxies stand in front of the API: 0 or more")
     return problems
+
+
+def _seal(env: Env) -> None:
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        raise ConfigInvalid(_each(error)) from error
 
 
 def read() -> Settings:
     """Read the environment. Raises ConfigInvalid with every problem."""
     env = Env(eager=False)
     settings = _read(env)
-    try:
-        env.seal()
-    except EnvValidationError as error:
-        raise ConfigInvalid(_each(error)) from error
+    _seal(env)
     if problems := _contradictions(settings):
         raise ConfigInvalid(problems)
     return settings
@@ -112,6 +139,14 @@ def read() -> Settings:
 def settings() -> Settings:
     """The settings of this process, read once. Raises ConfigInvalid."""
     return read()
+
+
+def allow_private() -> bool:
+    """ALLOW_PRIVATE alone, for commands that need no DATABASE_URL, as `read` does. Raises ConfigInvalid."""
+    env = Env(eager=False)
+    allowed = _allow_private(env)
+    _seal(env)
+    return allowed
 
 
 def environment() -> Mapping[str, str]:

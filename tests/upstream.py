@@ -7,6 +7,7 @@ played again. Faults of the wire (a reset, a body that ends early or trickles) a
 import json
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,6 +52,13 @@ def answer(value: Any, status: int = 200, **headers: str) -> Play:
     return Play(status, json.dumps(value).encode(), {"Content-Type": "application/json", **named})
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed in the middle of its request is no news; a mistake of ours is."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Upstream:
     """The server: its URL, its steps and its journal."""
 
@@ -58,7 +66,7 @@ class Upstream:
         self.steps = steps
         self.journal: list[Asked] = []
         self.over = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=lambda: self._server.serve_forever(0.01), daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -95,6 +103,8 @@ def upstream(*steps: Step) -> Iterator[Upstream]:
 def _handler(server: Upstream) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body are two packets, and the second would wait 40 ms for the answer to the first.
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length", 0))

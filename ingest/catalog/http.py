@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 from marshmallow import ValidationError
 
 from ingest.catalog.values import Scalar, Shape, Text
-from ingest.references import shown
+from ingest.references import Substituted, shown
 
 
 class Url(Text):
@@ -27,6 +27,8 @@ class Url(Text):
             raise ValidationError(f"{shown(text)} is not an http or https URL")
         if "@" in parts.netloc:
             raise ValidationError("must not hold credentials; use auth: {type: basic, …}")
+        if isinstance(text, Substituted) and "${" in text.written.partition("?")[2]:
+            raise ValidationError("has a reference in its query; write it under auth or params")
         return text
 
 

@@ -141,9 +141,11 @@ def _source(
         every=None if data["every"] is None else timedelta(seconds=data["every"]),
         cron=data["cron"],
         keep_raw=timedelta(seconds=data["keep_raw"]),
+        max_reject_percent=data["max_reject_percent"],
         digest=_digest(document),
         description=data["description"],
         upstream=_upstream(data["options"]),
+        allow_private=data["options"].get("allow_private"),
         secrets=tuple(sorted(document.names)),
     )
 

@@ -10,7 +10,7 @@ from marshmallow import ValidationError, validates_schema
 from ingest.catalog.groups import Closed, Entries, Group, Json, TrueOrMany, Variant
 from ingest.catalog.http import HeaderName, HeaderValue, Rate, Url
 from ingest.catalog.units import Duration, Size
-from ingest.catalog.values import Checked, Choice, Filled, Scalar, Shape, Whole
+from ingest.catalog.values import Checked, Choice, Filled, Scalar, Shape, Toggle, Whole
 from ingest.catalog.words import Character, Codec, FilePath, Path
 from ingest.references import shown
 
@@ -194,6 +194,10 @@ class HttpJsonOptions(KindOptions):
     total_timeout = Duration("For a whole reply.", least=0.1, default="120s")
     retries = Whole("How often to ask again after 429, 5xx or a broken connection.", most=20, default=4)
     max_pages = Whole("More pages than this are taken for a loop.", least=1, most=10**7, default=10_000)
+    allow_private = Toggle(
+        "Whether url may be at an address that is not public; absent: the setting ALLOW_PRIVATE.",
+        default=None,
+    )
 
     @validates_schema
     def _body_needs_post(self, data: dict[str, Any], **kwargs: Any) -> None:

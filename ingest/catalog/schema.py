@@ -170,6 +170,11 @@ class SourceFile(Closed):
     cron = Cron("When it runs, in UTC, instead of every; with neither it runs on request only.", default=None)
     kind = Choice(OPTIONS, "What kind of source it is.", required=True)
     keep_raw = Duration("How long the raw pages are kept.", least=1, default="90d")
+    max_reject_percent = Whole(
+        "A run stops when more of its records (of 100 at least) are rejects; 100: never.",
+        most=100,
+        default=50,
+    )
     options = Options(OPTIONS, "The options of its kind.", required=True)
     key = OneOrMany(Filled(), "The path, or paths, whose values name a record.", required=True)
     fields_ = Entries(

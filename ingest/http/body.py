@@ -8,10 +8,12 @@ import requests
 import urllib3
 
 from ingest.errors import Stopped
-from ingest.http.inflate import BadCompression, capped, gunzip, inflate
-from ingest.http.messages import BadReply, Hiccup
+from ingest.http.inflate import BadCompression, TooLarge, capped, gunzip, inflate
+from ingest.http.messages import TOO_LATE, BadReply, Hiccup
 
 PIECE = 64 * 1024
+# Enough of an error's body to say what the upstream said.
+ERROR_BODY = 64 * 1024
 DECODERS = {"gzip": gunzip, "x-gzip": gunzip, "deflate": inflate}
 
 
@@ -32,17 +34,27 @@ def read(response: requests.Response, *, most: int, deadline: float, stop: threa
         raise BadReply(str(error)) from error
 
 
+def said(response: requests.Response, *, deadline: float, stop: threading.Event) -> bytes:
+    """What the upstream says of an error; that it cannot be read changes nothing. Raises Stopped."""
+    try:
+        return read(response, most=ERROR_BODY, deadline=deadline, stop=stop)
+    except (TooLarge, Hiccup):
+        return b""
+
+
 def _arriving(raw: urllib3.HTTPResponse, deadline: float, stop: threading.Event) -> Iterator[bytes]:
     """What has arrived, as soon as it has: a body that trickles must not hide the deadline."""
     while True:
         if stop.is_set():
             raise Stopped("asked to stop while a reply was arriving")
         if time.monotonic() > deadline:
-            raise Hiccup("the reply took longer than its total timeout", kind="network")
+            raise Hiccup(TOO_LATE, kind="network")
         try:
             piece = raw.read1(PIECE, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Hiccup(f"the reply broke off: {type(error).__name__}", kind="network") from error
+            late = time.monotonic() >= deadline
+            why = TOO_LATE if late else f"the reply broke off: {type(error).__name__}"
+            raise Hiccup(why, kind="network") from error
         if not piece:
             return
         yield piece

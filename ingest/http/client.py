@@ -11,28 +11,24 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from types import TracebackType
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import structlog
-from requests.adapters import HTTPAdapter
 
 from ingest.errors import SourceBroken, Stopped, TryLater
-from ingest.http import auth, body
-from ingest.http.backoff import LONGEST_PAUSE, backoff
+from ingest.http import body
+from ingest.http.backoff import LONGEST_PAUSE, Allowance, backoff
+from ingest.http.connect import MEND, Adapter, Refused, Resolve, resolved
 from ingest.http.inflate import TooLarge
-from ingest.http.messages import BadReply, Hiccup, Reply, Request, same_origin
+from ingest.http.messages import TOO_LATE, BadReply, Hiccup, Reply, Request, within_origin
 from ingest.http.quota import Quota
-from ingest.http.redaction import looks_secret, redact, tidy
+from ingest.http.redaction import redact, tidy
 from ingest.http.refusals import cause, named, refused, said
-
-__all__ = ["BadReply", "Http", "Reply", "Request", "looks_secret", "redact", "same_origin", "tidy"]
 
 log = structlog.get_logger()
 
 MOST_REDIRECTS = 3
-# Enough of an error's body to say what the upstream said.
-ERROR_BODY = 64 * 1024
 
 Check = Callable[[Reply], None]
 
@@ -45,6 +41,7 @@ class Http:
     """A client for one run. `longest_wait`: a longer wait raises TryLater instead of sleeping here.
 
     `stop` interrupts every wait. `base` is the first backoff; `chance` gives numbers from 0 to 1.
+    `allow_private` is for requests that do not say whether they may go to addresses that are not public.
     """
 
     def __init__(
@@ -54,11 +51,18 @@ class Http:
         longest_wait: float,
         stop: threading.Event,
         base: float = 0.5,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = lambda: random.random(),
+        allow_private: bool = False,
+        resolve: Resolve = resolved,
     ) -> None:
         self._quota, self._longest_wait, self._stop = quota, longest_wait, stop
         self._base, self._chance = base, chance
-        self._adapter = HTTPAdapter()
+        self._allow_private = allow_private
+        self._retries = Allowance()
+        # Two, so that no request is sent over a connection that was checked less than it must be.
+        self._adapters = {
+            allowed: Adapter(allow_private=allowed, resolve=resolve) for allowed in (False, True)
+        }
 
     def __enter__(self) -> "Http":
         return self
@@ -66,7 +70,8 @@ class Http:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._adapter.close()
+        for adapter in self._adapters.values():
+            adapter.close()
 
     def fetch(self, request: Request, check: Check = _anything) -> Reply:
         """Return a reply with a good status that `check` does not refuse by a BadReply.
@@ -76,9 +81,12 @@ class Http:
         attempt = 1
         while True:
             try:
-                return self._attempt(request, check)
+                reply = self._attempt(request, check)
             except Hiccup as hiccup:
                 self._before_retry(request, hiccup, attempt)
+            else:
+                self._retries.earn()
+                return reply
             attempt += 1
 
     def _before_retry(self, request: Request, hiccup: Hiccup, attempt: int) -> None:
@@ -87,11 +95,19 @@ class Http:
         wait = hiccup.after or backoff(attempt, base=self._base, chance=self._chance)
         if hiccup.everyone:
             self._quota.pause(host, wait)
-        if attempt > request.retries and wait <= self._longest_wait:
-            message = f"{named(request)}: {hiccup} (attempts: {attempt})"
-            raise SourceBroken(message, kind=hiccup.kind) from hiccup
+        if wait <= self._longest_wait and (why := self._given_up(request, hiccup, attempt)):
+            raise SourceBroken(f"{named(request)}: {hiccup} ({why})", kind=hiccup.kind) from hiccup
         log.info("fetch retried", host=host, attempt=attempt, wait=round(wait, 3), reason=hiccup.kind)
         self._wait(wait, f"{named(request)}: {hiccup}")
+
+    def _given_up(self, request: Request, hiccup: Hiccup, attempt: int) -> str | None:
+        """Why there is no further attempt; None when there is one."""
+        if attempt > request.retries:
+            return f"attempts: {attempt}"
+        # Where the upstream said when to ask again, it asked for it.
+        if hiccup.after is None and not self._retries.spend():
+            return f"attempts: {attempt}; this run has asked again more than {self._retries}"
+        return None
 
     def _attempt(self, request: Request, check: Check) -> Reply:
         reply = self._followed(request)
@@ -115,9 +131,10 @@ class Http:
         raise SourceBroken(f"{named(request)}: more than {MOST_REDIRECTS} redirects", kind="request")
 
     def _redirected(self, request: Request, reply: Reply) -> Request:
-        target = urljoin(request.url, reply.headers.get("Location", ""))
-        if not same_origin(request.url, target) or (request.method != "GET" and reply.status < 307):
-            shown = tidy(redact(target, request.secrets), request.secrets)
+        location = reply.headers.get("Location", "")
+        target = within_origin(request.url, location)
+        if target is None or (request.method != "GET" and reply.status < 307):
+            shown = tidy(redact(target or location, request.secrets), request.secrets)
             message = f"status {reply.status} redirects to {shown}; not followed"
             raise SourceBroken(f"{named(request)}: {message}", kind="request")
         return replace(request, url=target, params={})
@@ -127,15 +144,20 @@ class Http:
         self._take_turn(request)
         deadline = time.monotonic() + request.total_timeout
         try:
-            response = self._adapter.send(
-                _prepared(request),
-                stream=True,
-                timeout=(request.connect_timeout, min(request.read_timeout, request.total_timeout)),
+            response = self._adapter(request).ask(
+                request.prepared(),
+                connect_timeout=request.connect_timeout,
+                read_timeout=request.read_timeout,
+                deadline=deadline,
             )
+        except Refused as error:
+            message = f"{named(request)}: {error}. If it is meant to be there: {MEND}"
+            raise SourceBroken(message, kind="address") from None
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, ValueError) as error:
             raise SourceBroken(f"{named(request)}: cannot be asked for", kind="request") from error
         except requests.RequestException as error:
-            raise Hiccup(cause(error, request), kind="network") from None
+            late = time.monotonic() >= deadline
+            raise Hiccup(TOO_LATE if late else cause(error, request), kind="network") from None
         with closing(response):
             return Reply(
                 status=response.status_code,
@@ -145,9 +167,13 @@ class Http:
                 next=response.links.get("next", {}).get("url"),
             )
 
+    def _adapter(self, request: Request) -> Adapter:
+        allowed = self._allow_private if request.allow_private is None else request.allow_private
+        return self._adapters[allowed]
+
     def _body(self, request: Request, response: requests.Response, deadline: float) -> bytes:
         if not response.ok:
-            return self._error_body(response, deadline)
+            return body.said(response, deadline=deadline, stop=self._stop)
         try:
             return body.read(response, most=request.max_body, deadline=deadline, stop=self._stop)
         except TooLarge as error:
@@ -157,13 +183,6 @@ class Http:
             problem = tidy(str(error), request.secrets)
             message = f"status {response.status_code}, but the reply {problem}"
             raise Hiccup(message, kind=error.kind) from error
-
-    def _error_body(self, response: requests.Response, deadline: float) -> bytes:
-        """What the upstream says of an error; that it cannot be read changes nothing."""
-        try:
-            return body.read(response, most=ERROR_BODY, deadline=deadline, stop=self._stop)
-        except (TooLarge, Hiccup):
-            return b""
 
     def _take_turn(self, request: Request) -> None:
         """Wait until nobody was told to pause and a token is free, and take it."""
@@ -179,14 +198,3 @@ class Http:
             raise TryLater(f"{why}; again in {seconds:.0f} s", seconds=min(seconds, LONGEST_PAUSE))
         if self._stop.wait(seconds):
             raise Stopped(f"asked to stop while waiting: {why}")
-
-
-def _prepared(request: Request) -> requests.PreparedRequest:
-    headers = {"User-Agent": "kasparro", "Accept-Encoding": "gzip", **request.headers}
-    return requests.Request(
-        request.method,
-        request.url,
-        headers=headers | auth.headers(request.auth),
-        params={**request.params, **auth.params(request.auth)},
-        json=request.body,
-    ).prepare()

@@ -9,11 +9,12 @@ was appended to and one that was replaced, compressed or not.
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from ingest.errors import SourceBroken, TryLater
+from ingest.files.checksum import check_undamaged
 from ingest.files.delimited import Dialect
 from ingest.files.head import Head, check_columns, read_head
 from ingest.files.opened import content, matching, opened, state
@@ -95,14 +96,24 @@ def _file(name: str, position: Position, options: _Options) -> Iterator[Page]:
     gzip = options.compression == "gzip" or (options.compression == "auto" and name.endswith(".gz"))
     with opened(options.root, name) as file:
         before = state(file)
-        yield from _pages(name, position, options, _reader(file, gzip, options.most_decompressed))
-        if _rewritten(before, state(file)):
-            raise TryLater(f"{name} changed while it was read", seconds=WHILE_WRITTEN)
+        pages = _pages(name, position, options, _reader(file, gzip, options.most_decompressed))
+        first = list(islice(pages, 1))
+        if first and gzip:
+            check_undamaged(file, most=options.most_decompressed)
+        for page in chain(first, pages):
+            _check_standing(name, file, before)
+            yield page
+        _check_standing(name, file, before)
 
 
-def _rewritten(before: tuple[int, int], after: tuple[int, int]) -> bool:
-    """Whether what was read is in doubt. A file that grew is not: the next run compares what was read."""
-    return after[0] < before[0] or (after[0] == before[0] and after != before)
+def _check_standing(name: str, file: BinaryIO, before: tuple[int, int]) -> None:
+    """Raise TryLater when what was read is in doubt: it may be half of the old file and half of the new.
+
+    A file that grew is in none: the next run compares what was read.
+    """
+    size, changed = state(file)
+    if size < before[0] or (size == before[0] and changed != before[1]):
+        raise TryLater(f"{name} changed while it was read", seconds=WHILE_WRITTEN)
 
 
 Reader = Callable[[], Iterator[bytes]]

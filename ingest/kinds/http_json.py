@@ -10,7 +10,9 @@ import jmespath
 import structlog
 
 from ingest.errors import SourceBroken
-from ingest.http.client import BadReply, Http, Reply, Request
+from ingest.http import Http
+from ingest.http.messages import BadReply, Reply, Request, referred_in_path
+from ingest.json_text import most_values
 from ingest.kinds.paginators import PAGINATORS, Answer, Step, Steps, Watch, asked
 from ingest.kinds.paths import MISFITS, misfit
 from ingest.kinds.sweep import Sweep, begun, form_of, gone_on
@@ -19,6 +21,11 @@ from ingest.page import JSON, Page, Position
 JSON_TYPE = re.compile(r"(application|text)/([\w.+-]+\+)?json\s*(;.*)?", re.IGNORECASE)
 # How a request fails whose place in the list (a cursor, a page's number) is not there any more.
 STALE = ("request", "not_found", "pagination")
+
+# Parsed, a value takes many times its bytes, and so does a record that is set aside. These are what a reply
+# at the cap of its size may hold of them; dense replies of an ordinary API hold half as many.
+BYTES_A_VALUE, LEAST_VALUES = 16, 100_000
+BYTES_A_RECORD, LEAST_RECORDS = 256, 50_000
 
 log = structlog.get_logger()
 
@@ -43,6 +50,7 @@ def http_json(
     total_timeout: float = 120.0,
     retries: int = 4,
     max_pages: int = 10_000,
+    allow_private: bool | None = None,
 ) -> Iterator[Page]:
     """Yield a page for each reply; `records` is the JMESPath of the list of records, None: the whole body.
 
@@ -63,6 +71,8 @@ def http_json(
         read_timeout=read_timeout,
         total_timeout=total_timeout,
         retries=retries,
+        allow_private=allow_private,
+        hidden=referred_in_path(url),
     )
     listing = _Listing(http, request, paginate or {"type": "none"}, since, records, max_pages)
     yield from listing.pages(positions.get("", {}))
@@ -141,11 +151,24 @@ def _asked_for(http: Http, request: Request, path: str | None, number: int) -> t
     def check(reply: Reply) -> None:
         sent = {"method": request.method, "url": reply.url, "status": reply.status}
         page = Page(reply.body, JSON, {**sent, "page": number, "records": path}, None)
+        _bounded("values", most_values(reply.body), request, BYTES_A_VALUE, LEAST_VALUES)
         document, date = _document(page, reply), reply.headers.get("Date")
-        found.append((page, Answer(document, _records(page, path), reply.next, date)))
+        records = _records(page, path)
+        _bounded("records", len(records), request, BYTES_A_RECORD, LEAST_RECORDS)
+        found.append((page, Answer(document, records, reply.next, date)))
 
     http.fetch(request, check)
     return found[-1]
+
+
+def _bounded(what: str, many: int, request: Request, each: int, least: int) -> None:
+    """Raise SourceBroken when a reply holds more than its memory is meant for."""
+    most = max(least, request.max_body // each)
+    if many > most:
+        message = f"the reply holds {many} {what}; with max_body {request.max_body} at most {most} are read"
+        raise SourceBroken(
+            f"{request.method} {request.shown}: {message}. Ask for smaller pages", kind="reply"
+        )
 
 
 def _document(page: Page, reply: Reply) -> Any:

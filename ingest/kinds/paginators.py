@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import jmespath
 
 from ingest.errors import SourceBroken
-from ingest.http.client import Request, redact, same_origin, tidy
+from ingest.http.messages import Request, same_origin, within_origin
+from ingest.http.redaction import redact, tidy
 from ingest.json_text import Number
 from ingest.kinds.paths import MISFITS, misfit
 
@@ -175,8 +176,8 @@ def _plain(value: Any, request: Request) -> int | str:
 
 def _next(request: Request, at: str, value: Any) -> State:
     """The next page's absolute URL without secrets, and the names of the parameters left out for that."""
-    target = urljoin(at, value) if isinstance(value, str) else ""
-    if not same_origin(request.url, target):
+    target = within_origin(at, value) if isinstance(value, str) else None
+    if target is None:
         shown = tidy(redact(str(value), request.secrets), request.secrets)
         raise broken(request, f"the next page is at another origin, {shown}; not followed")
     parts = urlsplit(target)

@@ -59,6 +59,7 @@ def http_json(
     total_timeout: float,
     retries: int,
     max_pages: int,
+    allow_private: Any,
 ) -> Iterator[Any]:
     yield url
 
@@ -466,6 +467,7 @@ def test_fills_in_every_default(files: Files) -> None:
         "total_timeout": 120.0,
         "retries": 4,
         "max_pages": 10_000,
+        "allow_private": None,
     }
     assert source.keep_raw == timedelta(days=90)
     assert (source.every, source.cron) == (None, None)

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from ingest.errors import SourceBroken
-from ingest.http.client import Request
+from ingest.http.messages import Request
 from tests.http.asking import client, request, wants_list
 from tests.upstream import Play, answer, upstream
 

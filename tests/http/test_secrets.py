@@ -6,9 +6,10 @@ import pytest
 import structlog
 
 from ingest.errors import SourceBroken
-from ingest.http.client import Http, Request, redact
+from ingest.http import Http
+from ingest.http.messages import Request
 from ingest.http.quota import Quota
-from ingest.http.redaction import excerpt
+from ingest.http.redaction import excerpt, redact
 from ingest.references import Substituted
 from tests.http.asking import client, request
 from tests.upstream import Play, answer, upstream
@@ -158,7 +159,7 @@ def test_environment_is_ignored(monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     with (
         upstream(answer([])) as server,
-        Http(Quota("memory://"), longest_wait=1, stop=threading.Event()) as http,
+        Http(Quota("memory://"), longest_wait=1, stop=threading.Event(), allow_private=True) as http,
     ):
         assert http.fetch(request(server)).status == 200
 

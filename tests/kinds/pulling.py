@@ -21,7 +21,8 @@ class Api:
 
     def pages(self, most=None):
         """Read up to `most` pages, as a run that is then cut short, and move the checkpoint with each."""
-        with Http(Quota("memory://"), longest_wait=5, stop=threading.Event(), base=0.0) as http:
+        quiet = {"stop": threading.Event(), "base": 0.0, "allow_private": True}
+        with Http(Quota("memory://"), longest_wait=5, **quiet) as http:
             return taken(http_json(http, self.positions, **self.options), self.positions, most)
 
     def asked(self):
