@@ -26,6 +26,8 @@ Find = Callable[[Any], Any]
 def json_frame(page: Page, source: Source) -> Frame:
     """The records that the source's JMESPath finds in the page."""
     records = page.document if source.records is None else jmespath.search(source.records, page.document)
+    if not isinstance(records, list):
+        raise ValueError(f"there is no list of records at {source.records or 'the root'}")
     finders = {path: finder(path) for path in source.paths}
     good, rejects = [], []
     for index, record in enumerate(records):
@@ -54,21 +56,26 @@ def _problem(record: Any, finders: dict[str, Find]) -> tuple[str, str] | None:
     for path, find in finders.items():
         try:
             value = find(record)
+        except json_text.RepeatedName as error:
+            return "repeated_name", str(error)
         except MISFITS as error:
             return "bad_path", f"{path} does not fit the record: {type(error).__name__}"
-        if isinstance(value, dict | list) and _deep(value):
-            return "too_deep", f"the value at {path} is nested deeper than {DEEPEST}"
+        if isinstance(value, dict | list) and (problem := _misshapen(value, path)):
+            return problem
     return None
 
 
-def _deep(value: Any) -> bool:
+def _misshapen(value: Any, path: str) -> tuple[str, str] | None:
+    """What is wrong with a list or an object that is taken as a whole."""
     level = [value]
     for _ in range(DEEPEST):
+        if any(isinstance(each, json_text.Ambiguous) for each in level):
+            return "repeated_name", f"the value at {path} has a name twice, with different values"
         inner = [child for each in level for child in (each.values() if isinstance(each, dict) else each)]
         level = [child for child in inner if isinstance(child, dict | list)]
         if not level:
-            return False
-    return True
+            return None
+    return "too_deep", f"the value at {path} is nested deeper than {DEEPEST}"
 
 
 def finder(path: str) -> Find:

@@ -6,11 +6,13 @@ that holds it is set aside, and the bytes can be had back from the text.
 
 import codecs
 import re
+from itertools import islice
 
 from ingest.errors import SourceBroken
 
 MARKED = "kasparro-marked"
 MARK = re.compile("([\udc00-\udcff])")
+LINE_END = re.compile("\r\n|\r|\n")
 ASCII = bytes(range(128))
 # The longer ones first: UTF-32's mark begins like UTF-16's.
 BYTE_ORDER_MARKS = [
@@ -96,6 +98,15 @@ def count_lines(data: bytes, encoding: str) -> int:
         return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
     text = decode(data, encoding)
     return text.count("\n") + text.count("\r") - text.count("\r\n")
+
+
+def first_lines(data: bytes, encoding: str, most: int) -> bytes:
+    """The data, or as many lines of them if they hold more line ends than that."""
+    if count_lines(data, encoding) <= most:
+        return data
+    text = decode(data, encoding)
+    last = next(islice(LINE_END.finditer(text), most - 1, None))
+    return data[: len(encode(text[: last.end()], encoding))]
 
 
 def _last(data: bytes, mark: bytes, end: int) -> int:

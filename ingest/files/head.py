@@ -10,6 +10,9 @@ from ingest.errors import SourceBroken
 from ingest.files.delimited import LONGEST_RECORD, OPEN, Dialect, lines, parser, spans
 from ingest.files.encodings import MARK, decode, encode, lines_end, recognised
 
+# As many as a spreadsheet has. Every record is parted into so many cells.
+MOST_COLUMNS = 16_384
+
 
 @dataclass(frozen=True)
 class Head:
@@ -72,7 +75,9 @@ def _names(record: str, dialect: Dialect) -> list[str]:
 
 
 def check_columns(header: Sequence[str], wanted: Iterable[str]) -> None:
-    """Raise SourceBroken for duplicate, nameless and missing columns, all at once."""
+    """Raise SourceBroken for too many columns; for duplicate, nameless and missing ones, all at once."""
+    if len(header) > MOST_COLUMNS:
+        raise SourceBroken(f"has {len(header)} columns; at most {MOST_COLUMNS} are read", kind="file")
     problems = [
         f"column {name!r} is there {times} times" for name, times in Counter(header).items() if times > 1
     ]

@@ -1,15 +1,15 @@
 """Files below one root: which match, how they are opened, and what is in them.
 
-Names come from the catalogue, but what stands at them may be anybody's: no link is followed out of the
-root, and nothing but regular files is opened.
+Names come from the catalogue, but what stands at them may be anybody's, and may change at any moment: no
+link below the root is followed, wherever it leads, and nothing but regular files is read.
 """
 
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from ingest.errors import SourceBroken
@@ -18,6 +18,12 @@ from ingest.http.inflate import BadCompression, TooLarge, capped, gunzip
 PIECE = 256 * 1024
 # Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
 FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+REASONS = {
+    errno.ELOOP: "is a symbolic link",
+    errno.ENOTDIR: "is below a symbolic link, or below what is no folder",
+    errno.ENXIO: "is not a regular file",  # a socket, or a device that nobody drives
+}
 
 
 def matching(root: Path, pattern: str) -> list[str]:
@@ -31,18 +37,34 @@ def matching(root: Path, pattern: str) -> list[str]:
 @contextmanager
 def opened(root: Path, name: str) -> Iterator[BinaryIO]:
     """The file, open for reading. Raises SourceBroken for links, devices and what is out of the root."""
-    inside = os.path.realpath(root)
-    folder = os.path.realpath((root / name).parent)
-    if os.path.commonpath([inside, folder]) != inside:
-        raise SourceBroken(f"{name}: leads out of FILES_ROOT", kind="file")
     if not name.isprintable():
         raise SourceBroken(f"{name!a}: is not a name that can be kept; rename the file", kind="file")
+    path = PurePosixPath(name)
+    if path.is_absolute() or not path.parts or ".." in path.parts:
+        raise SourceBroken(f"{name}: leads out of FILES_ROOT", kind="file")
     with _translated(name):
-        descriptor = os.open(os.path.join(folder, Path(name).name), FLAGS)
+        descriptor = _descriptor(root, path.parts)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise SourceBroken(f"{name}: is not a regular file", kind="file")
         with open(descriptor, "rb", buffering=0) as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise SourceBroken(f"{name}: is not a regular file", kind="file")
             yield file
+
+
+def _descriptor(root: Path, parts: Sequence[str]) -> int:
+    """Walk down from the root, each step from the folder that the step before opened.
+
+    A path that was checked and then opened as a whole could be another one by then.
+    """
+    *folders, last = parts
+    folder = os.open(root, FOLDER)
+    try:
+        for part in folders:
+            above, folder = folder, os.open(part, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(above)
+        return os.open(last, FLAGS, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 @contextmanager
@@ -50,8 +72,7 @@ def _translated(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = "is a symbolic link" if error.errno == errno.ELOOP else str(error.strerror)
-        raise SourceBroken(f"{name}: {reason}", kind="file") from error
+        raise SourceBroken(f"{name}: {REASONS.get(error.errno or 0, error.strerror)}", kind="file") from error
     except (BadCompression, TooLarge) as error:
         raise SourceBroken(f"{name}: {error}", kind="file") from error
 

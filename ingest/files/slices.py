@@ -8,11 +8,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ingest.files.delimited import LONGEST_RECORD, OPEN, lines, spans
-from ingest.files.encodings import count_lines, decode, encode, first_line_end, lines_end, width
+from ingest.files.encodings import (
+    count_lines,
+    decode,
+    encode,
+    first_line_end,
+    first_lines,
+    lines_end,
+    width,
+)
 from ingest.files.head import Head
 
 # A character has up to four bytes: a longer line is too long in every encoding.
 LONGEST_LINE = 4 * LONGEST_RECORD
+# A line of two bytes may become a reject of a thousand: a slice is bounded in both.
+MOST_SLICE_LINES = 50_000
 
 RECORDS, TOO_LONG, CONTINUES = "records", "too_long", "continues"
 
@@ -65,7 +75,7 @@ class _Pending:
 
 
 def slices(pieces: Iterable[bytes], head: Head, start: Stand, *, size: int) -> Iterator[Slice]:
-    """Cut the content from `start` on into slices of about `size` bytes."""
+    """Cut the content from `start` on into slices of about `size` bytes and at most `MOST_SLICE_LINES`."""
     pending, stand, target = _Pending(pieces), start, size
     while True:
         pending.fill(target)
@@ -85,8 +95,9 @@ def _records(pending: _Pending, head: Head, stand: Stand) -> Slice | None:
     """A slice of whole records; at the end of the file all that is left. None: more is needed."""
     skip = 0 if stand.offset else head.skip
     rest = pending.data[skip:]
-    whole = whole_records(rest, head)
-    if pending.ended:
+    taken = first_lines(rest, head.encoding, MOST_SLICE_LINES)
+    whole = whole_records(taken, head)
+    if pending.ended and len(taken) == len(rest):
         return _slice(pending, head, stand, skip + whole, len(pending.data)) if rest else None
     if whole:
         return _slice(pending, head, stand, skip + whole, skip + whole)

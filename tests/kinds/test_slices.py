@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ingest.decode import decode
 from ingest.files.delimited import Dialect
 from ingest.files.head import read_head
-from ingest.files.slices import Stand, slices
+from ingest.files.slices import MOST_SLICE_LINES, Stand, slices
 from ingest.page import CSV, Page
 from tests.kinds.pulling import source
 
@@ -93,3 +93,21 @@ def test_line_numbers(end):
 
     assert [position for _, position in good] == ["f line 1", "f line 3"]
     assert bad == [("too_few_fields", "f line 5", "3")]
+
+
+@pytest.mark.parametrize(
+    ("record", "encoding"),
+    [("a,b\n", "utf-8"), ("a,b\r", "utf-8"), ("a,b\r\n", "utf-16-le"), ('a,"b\n"\n', "utf-8")],
+)
+def test_slices_have_few_lines(record, encoding):
+    """However many would fit by their bytes."""
+    many = 2 * MOST_SLICE_LINES + 5
+    body = (record * many).encode(encoding)
+    found = pages(body, size=4 * 1024**2, piece=64 * 1024, encoding=encoding)
+    frames = [decode(page, source(["a", "b"])) for page in found]
+
+    assert b"".join(page.body for page in found) == body
+    assert max(frame.records for frame in frames) <= MOST_SLICE_LINES
+    assert [
+        sum(values) for values in zip(*((len(f.index), len(f.rejects)) for f in frames), strict=True)
+    ] == [many, 0]
