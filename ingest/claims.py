@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Integer, case, cast, func, select, true, update
+from sqlalchemy import Connection, Integer, Row, case, cast, func, select, true, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ingest.errors import LeaseLost
-from ingest.runs import source_of
+from ingest.runs import session_name, source_of
 from models import Run, Source
 
 COUNTERS = ("fetched", "inserted", "updated", "unchanged", "rejected", "superseded")
@@ -80,8 +80,11 @@ def guard(tx: Connection, claim: Claim) -> None:
     """Begin a transaction that writes data: hold the source's fence, and stop if it is no longer ours.
 
     FOR SHARE makes a takeover wait until this transaction ends; FOR KEY SHARE or no lock would not.
+    The session bears the run's name meanwhile, so that it is found when its lease is over.
     """
-    fence = tx.scalar(select(Source.fence).where(Source.name == claim.source).with_for_update(read=True))
+    named = func.set_config("application_name", session_name(claim.run_id), True)
+    held = select(Source.fence, named).where(Source.name == claim.source).with_for_update(read=True)
+    fence = tx.scalar(held)
     if fence != claim.fence:
         raise LeaseLost(
             f"run {claim.run_id} of {claim.source} has fence {claim.fence}; the source is at {fence}"
@@ -92,6 +95,16 @@ def started(tx: Connection, claim: Claim, positions: Mapping[str, Any]) -> None:
     """Note where the source stood when the run first began."""
     before = func.coalesce(Run.position_before, cast(dict(positions), JSONB))
     tx.execute(_ours(claim).values(position_before=before))
+
+
+def reached(tx: Connection, claim: Claim) -> dict[str, Any] | None:
+    """The position that the run has counted last; None before its first page."""
+    return tx.scalar(select(Run.position_after).where(Run.id == claim.run_id))
+
+
+def so_far(tx: Connection, claim: Claim) -> Row[int, int]:
+    """What the run has counted, over all its attempts: `fetched` and `rejected`."""
+    return tx.execute(select(Run.fetched, Run.rejected).where(Run.id == claim.run_id)).one()
 
 
 def count(

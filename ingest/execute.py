@@ -8,7 +8,7 @@ import redis
 import structlog
 from polars.exceptions import PanicException
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from ingest import claims, runs
 from ingest.claims import Claim
@@ -20,8 +20,11 @@ from ingest.lease import Lease
 from ingest.lock import SourceLock
 from ingest.log import bound
 from ingest.pipeline import pull
+from ingest.postgres_errors import NOT_NOW, passes, said
+from ingest.replay import replay
 from ingest.settings import Settings
 from ingest.storable import storable
+from models import REPLAYS
 
 log = structlog.get_logger()
 
@@ -84,7 +87,13 @@ def _claimed(
     with bound(run_id=run_id, source=claim.source, request_id=claim.request_id):
         log.info("run claimed", attempt=claim.attempts, fence=claim.fence)
         lease = Lease(db, claim, lock, seconds=settings.lease, every=settings.renew_every, stopping=stopping)
-        with lease, Http(quota, longest_wait=settings.longest_wait, stop=lease.interrupted) as http:
+        http = Http(
+            quota,
+            longest_wait=settings.longest_wait,
+            stop=lease.interrupted,
+            allow_private=settings.allow_private,
+        )
+        with lease, http:
             outcome = carry_out(db, catalog.sources.get(claim.source), claim, http, lease)
         log.info("run left", outcome=outcome)
     return outcome
@@ -94,7 +103,7 @@ def carry_out(db: Engine, source: Source | None, claim: Claim, http: Http, lease
     """Pull the source and leave its run in the state that tells what happened."""
     try:
         return _attempt(db, source, claim, http, lease)
-    except (OperationalError, InterfaceError) as error:
+    except NOT_NOW as error:
         # Whether the page's commit happened is not known here and need not be: the run goes back to the
         # queue, and whoever claims it next begins at the checkpoint.
         return _wait_for_database(db, claim, lease, error)
@@ -105,9 +114,9 @@ def carry_out(db: Engine, source: Source | None, claim: Claim, http: Http, lease
 
 def _attempt(db: Engine, source: Source | None, claim: Claim, http: Http, lease: Lease) -> str:
     try:
-        _pull_declared(db, source, claim, http, lease)
+        _carry_out_declared(db, source, claim, http, lease)
         return _end(db, claim, "succeeded")
-    except (LeaseLost, OperationalError, InterfaceError):
+    except (LeaseLost, *NOT_NOW):
         raise
     except IngestError as error:
         return _settle(db, claim, lease, error)
@@ -121,14 +130,17 @@ def _attempt(db: Engine, source: Source | None, claim: Claim, http: Http, lease:
         raise
 
 
-def _pull_declared(db: Engine, source: Source | None, claim: Claim, http: Http, lease: Lease) -> None:
+def _carry_out_declared(db: Engine, source: Source | None, claim: Claim, http: Http, lease: Lease) -> None:
     if source is None:
         message = (
             f"This worker's catalogue has no {claim.source}. If catalog/sources/{claim.source}.yaml is new, "
             "restart the workers, which read the catalogue once; if it was removed, put it back"
         )
         raise SourceBroken(message, kind="catalogue")
-    pull(db, source, claim, http, lease)
+    if claim.mode in REPLAYS:
+        replay(db, source, claim, lease)
+    else:
+        pull(db, source, claim, http, lease)
 
 
 def _settle(db: Engine, claim: Claim, lease: Lease, error: IngestError) -> str:
@@ -172,16 +184,16 @@ def _fit(message: str | None) -> str | None:
 
 def _wait_for_database(db: Engine, claim: Claim, lease: Lease, error: DBAPIError) -> str:
     """Put the run back as soon as the database answers; after the lease somebody else will have taken it."""
-    why = f"PostgreSQL: {type(error.orig).__name__}"
+    why = f"PostgreSQL: {said(error)}"
     log.warning("database away", error=why)
     give_up = time.monotonic() + lease.seconds
     while time.monotonic() < give_up:
         try:
-            if error.connection_invalidated:
+            if passes(error):
                 return _put_back(db, claim, why=why)
             # The server answers, but refuses: that may go on for ever, so the attempt counts.
             return _put_back(db, claim, seconds=PATIENCE, why=why, counted=True)
-        except (OperationalError, InterfaceError):
+        except NOT_NOW:
             time.sleep(0.5)
     log.warning("database still away; the run is taken up again when its lease is over")
     return "lost"

@@ -1,22 +1,54 @@
 """Rows into a dataset's table: what is new, what differs, what is equal."""
 
-import io
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections import Counter
 
 import polars as pl
-import psycopg2
 from psycopg2 import sql
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
+from ingest.by_halves import Refused, write_by_halves
 from ingest.claims import Claim
+from ingest.copy_in import copy_in, own_cursor
 from ingest.declared import Dataset, Source
 from ingest.normalize.fields import TYPES
 from ingest.normalize.rows import copy_text
 
 SYSTEM = ["source", "key", "content_hash", "raw_id", "raw_index", "run_id"]
+
+
+def write(
+    tx: Connection, source: Source, claim: Claim, raw_id: int, good: pl.DataFrame
+) -> tuple[Counter[str], list[Refused]]:
+    """Bring the table in line with the good rows of a page; return the counts and what PostgreSQL refused.
+
+    Of equal keys the last counts (or the newest, where the dataset says what is newest); when PostgreSQL
+    refuses that one, it is the turn of the one before.
+    """
+    counts, refused = Counter[str](), list[Refused]()
+    while not good.is_empty():
+        counted, found = _write_folded(tx, source, claim, raw_id, fold(good, source.dataset))
+        counts += counted
+        refused += found
+        good = good.filter(
+            pl.col("key").is_in([row.key for row in found])
+            & ~pl.col("index").is_in([row.index for row in found])
+        )
+    return counts, refused
+
+
+def _write_folded(
+    tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame
+) -> tuple[Counter[str], list[Refused]]:
+    new, changed, unchanged = classify(tx, source, rows)
+    table = source.dataset.name
+    inserted, not_inserted = write_by_halves(
+        tx, table, new, lambda part: insert_new(tx, source, claim, raw_id, part)
+    )
+    updated, not_updated = write_by_halves(
+        tx, table, changed, lambda part: update_changed(tx, source, claim, raw_id, part)
+    )
+    counts = Counter(inserted=inserted, updated=updated, unchanged=unchanged)
+    return counts, not_inserted + not_updated
 
 
 def fold(good: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
@@ -63,46 +95,23 @@ def classify(tx: Connection, source: Source, rows: pl.DataFrame) -> tuple[pl.Dat
 def _standing(tx: Connection, source: Source, keys: list[str]) -> pl.DataFrame:
     query = sql.SQL(_STANDING).format(table=sql.Identifier(source.dataset.name))
     tx.execute(_BY_INDEX)
-    with _cursor(tx) as cursor:
+    with own_cursor(tx) as cursor:
         cursor.execute(query, (keys, source.name))
         return pl.DataFrame(cursor.fetchall(), schema={"key": pl.String, "stands": pl.String}, orient="row")
 
 
-@contextmanager
-def _cursor(tx: Connection) -> Iterator[Any]:
-    """psycopg2's own cursor, which alone can COPY, with its errors as SQLAlchemy's."""
-    try:
-        connection: Any = tx.connection
-        with connection.cursor() as cursor:
-            yield cursor
-    except psycopg2.Error as error:
-        dialect: Any = tx.dialect
-        gone = dialect.is_disconnect(error, None, None)
-        raise DBAPIError.instance(
-            None,
-            None,
-            error,
-            psycopg2.Error,
-            hide_parameters=True,
-            connection_invalidated=gone,
-            dialect=tx.dialect,
-        ) from error
-
-
-def insert_new(tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame) -> None:
+def insert_new(tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame) -> int:
     """COPY new rows straight into the table; the fence makes this the one writer of the source."""
-    if not rows.is_empty():
-        _copy(tx, source.dataset.name, source, claim, raw_id, rows)
+    _copy(tx, source.dataset.name, source, claim, raw_id, rows)
+    return len(rows)
 
 
 def update_changed(tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame) -> int:
     """Overwrite rows that differ, unless what stands is newer; return how many were."""
-    if rows.is_empty():
-        return 0
-    with _cursor(tx) as cursor:
+    with own_cursor(tx) as cursor:
         cursor.execute(_stage_statement(source.dataset))
     _copy(tx, "staged", source, claim, raw_id, rows)
-    with _cursor(tx) as cursor:
+    with own_cursor(tx) as cursor:
         cursor.execute("ANALYZE staged")
         cursor.execute(_update_statement(source.dataset))
         updated: int = cursor.rowcount
@@ -110,36 +119,47 @@ def update_changed(tx: Connection, source: Source, claim: Claim, raw_id: int, ro
     return updated
 
 
-def _columns(dataset: Dataset) -> list[sql.Identifier]:
-    return [sql.Identifier(name) for name in [*SYSTEM, *(field.name for field in dataset.fields)]]
+def _columns(dataset: Dataset) -> list[str]:
+    return [*SYSTEM, *(field.name for field in dataset.fields)]
 
 
 def _stage_statement(dataset: Dataset) -> sql.Composed:
     return sql.SQL(
         "CREATE TEMP TABLE staged ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA"
-    ).format(columns=sql.SQL(", ").join(_columns(dataset)), table=sql.Identifier(dataset.name))
+    ).format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, _columns(dataset))), table=sql.Identifier(dataset.name)
+    )
 
 
 def _update_statement(dataset: Dataset) -> sql.Composed:
-    """A row gives way to the same or a later page, and to the same or a later version of itself."""
-    settable = [column for column in _columns(dataset) if column.string not in ("source", "key")]
-    statement = sql.SQL(
+    settable = [sql.Identifier(name) for name in _columns(dataset) if name not in ("source", "key")]
+    return sql.SQL(
         "UPDATE {table} AS i SET {assignments}, updated_at = now() FROM staged AS s"
-        " WHERE i.source = s.source AND i.key = s.key AND i.raw_id <= s.raw_id"
+        " WHERE i.source = s.source AND i.key = s.key AND {gives_way}"
     ).format(
         table=sql.Identifier(dataset.name),
         assignments=sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(column) for column in settable),
+        gives_way=_gives_way(dataset),
     )
+
+
+_LATER = sql.SQL("(i.raw_id, i.raw_index) <= (s.raw_id, s.raw_index)")
+
+
+def _gives_way(dataset: Dataset) -> sql.Composable:
+    """A row gives way to a newer version of itself; of equal versions to the same or a later record.
+
+    So it does not matter in which order records are loaded, and a replay of old pages undoes nothing.
+    """
     if dataset.newest_by is None:
-        return statement
-    newer = sql.SQL(" AND (i.{0} IS NULL OR s.{0} >= i.{0})").format(sql.Identifier(dataset.newest_by))
-    return statement + newer
+        return _LATER
+    return sql.SQL(
+        "((i.raw_id, i.raw_index) = (s.raw_id, s.raw_index) OR s.{0} > i.{0}"
+        " OR (i.{0} IS NULL AND s.{0} IS NOT NULL) OR (s.{0} IS NOT DISTINCT FROM i.{0} AND {later}))"
+    ).format(sql.Identifier(dataset.newest_by), later=_LATER)
 
 
 def _copy(tx: Connection, table: str, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame) -> None:
-    statement = sql.SQL("COPY {table} ({columns}) FROM STDIN").format(
-        table=sql.Identifier(table), columns=sql.SQL(", ").join(_columns(source.dataset))
-    )
     system = [
         pl.lit(source.name),
         copy_text(pl.col("key")),
@@ -149,6 +169,4 @@ def _copy(tx: Connection, table: str, source: Source, claim: Claim, raw_id: int,
         pl.lit(str(claim.run_id)),
     ]
     lines = rows.select(pl.concat_str([*system, pl.col("line")], separator="\t"))
-    body = "\n".join(lines.to_series().to_list()) + "\n"
-    with _cursor(tx) as cursor:
-        cursor.copy_expert(statement, io.BytesIO(body.encode()))
+    copy_in(tx, table, _columns(source.dataset), lines.to_series())

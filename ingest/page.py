@@ -3,6 +3,7 @@
 A kind yields pages; `decode` makes a frame of a page; `normalize` parts it into good rows and rejects.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -101,6 +102,10 @@ class Frame:
     index: list[int]
     rejects: list[Reject]
     record: Callable[[int], Record]
+
+    def numbered(self, index: int) -> Record:
+        """The record by its number in the page, one of `index`."""
+        return self.record(bisect_left(self.index, index))
 
     @property
     def records(self) -> int:

@@ -8,7 +8,7 @@ from contextlib import closing
 import structlog
 from sqlalchemy import Engine
 
-from ingest import claims, store
+from ingest import claims, drift, store
 from ingest.claims import Claim
 from ingest.declared import Source
 from ingest.decode import decode
@@ -41,13 +41,23 @@ def checkpoint(db: Engine, claim: Claim) -> dict[str, Position]:
 
 
 def load_page(db: Engine, source: Source, claim: Claim, page: Page) -> None:
-    """Decode and normalise a page, then in one transaction land it, load it, advance and count."""
+    """Decode and normalise a page, then in one transaction land it, load it, advance and count.
+
+    Raises SourceBroken, and writes nothing of the page, when too many of the run's records are rejects.
+    """
     frame = decode(page, source)
     good, rejects = normalize(frame, source)
     with db.begin() as tx:
         claims.guard(tx, claim)
+        so_far = claims.so_far(tx, claim)
+        drift.check(
+            source,
+            rejects,
+            fetched=so_far.fetched + frame.records,
+            rejected=so_far.rejected + len(rejects),
+        )
         raw_id = store.land(tx, claim, page, records=frame.records)
-        counts = store.load(tx, source, claim, raw_id, good, rejects)
+        counts = store.load(tx, source, claim, raw_id, good, rejects, frame)
         store.advance(tx, claim, page)
         claims.count(tx, claim, counts, page.position)
     log.info("page loaded", part=page.part, **counts)

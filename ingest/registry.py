@@ -1,11 +1,11 @@
-"""Making declared sources known to the database: a row and a partition for raw pages each.
+"""Making declared sources known to the database: a row, a switch and a partition for raw pages each.
 
 A new source of a known dataset needs no migration: whoever asks for a run registers it first.
 """
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.declared import Source
@@ -33,3 +33,10 @@ def register(tx: Connection, sources: Iterable[Source]) -> list[str]:
         renewed = {"digest": source.digest, "updated_at": func.now()}
         tx.execute(row.on_conflict_do_update(index_elements=["name"], set_=renewed))
     return sorted(source.name for source in stale if source.name not in known)
+
+
+def switch(tx: Connection, source: str, *, enabled: bool) -> bool:
+    """Let the source be scheduled or not; False when the database does not know it."""
+    changed = update(SourceRow).where(SourceRow.name == source)
+    switched = changed.values(enabled=enabled, updated_at=func.now()).returning(SourceRow.name)
+    return tx.execute(switched).one_or_none() is not None

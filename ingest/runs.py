@@ -67,6 +67,11 @@ def published(tx: Connection, run_id: int) -> None:
     tx.execute(update(Run).where(Run.id == run_id).values(published_at=func.now()))
 
 
+def told_too_early(tx: Connection, run_id: int) -> None:
+    """Have a queued run published again at the next look: the source's last run still held its lock."""
+    tx.execute(update(Run).where(Run.id == run_id, Run.state == "queued").values(published_at=None))
+
+
 def source_of(tx: Connection, run_id: int) -> str | None:
     """The source of a run that may still want a worker, or None."""
     return tx.scalar(select(Run.source).where(Run.id == run_id, Run.state.in_(OPEN_STATES)))
@@ -81,6 +86,31 @@ def cancel(tx: Connection, run_id: int) -> str | None:
     )
     tx.execute(update(Run).where(Run.id == run_id, Run.state == "running").values(cancel_requested=True))
     return tx.scalar(select(Run.state).where(Run.id == run_id))
+
+
+SESSION = "kasparro run "
+
+
+def session_name(run_id: int) -> str:
+    """What pg_stat_activity shows while a page of the run is being loaded."""
+    return f"{SESSION}{run_id}"
+
+
+# pg_terminate_backend needs no privilege for sessions of one's own role.
+_END_ABANDONED = text("""
+    SELECT r.id, pg_terminate_backend(a.pid)
+      FROM runs r JOIN pg_stat_activity a ON a.application_name = :session || r.id
+     WHERE r.state = 'running' AND r.lease_until < now() AND a.datname = current_database()
+""")
+
+
+def end_abandoned_sessions(tx: Connection) -> list[int]:
+    """End the sessions in which a worker loads a page though its lease is over; the ids of their runs.
+
+    A worker that froze in the middle of a page holds the rows of its run and source, and a COPY that waits
+    for it may do so for minutes. The page is not to be: its fence is about to move on.
+    """
+    return [row.id for row in tx.execute(_END_ABANDONED, {"session": SESSION})]
 
 
 def fail_poisoned(tx: Connection, *, max_attempts: int) -> list[int]:
@@ -102,16 +132,14 @@ def fail_poisoned(tx: Connection, *, max_attempts: int) -> list[int]:
     return list(tx.scalars(update(Run).where(exhausted).values(**ended).returning(Run.id)))
 
 
-# Publishing again is harmless, so the grace is short: 30 s for a message that nobody took, 5 s between
-# two wake-ups of an abandoned run.
+# Publishing again is harmless, so the grace is short: a message that nobody took within 5 s may be lost.
 _TO_PUBLISH = text("""
     UPDATE runs SET published_at = now() WHERE id IN (
       SELECT id FROM runs
-       WHERE (state = 'queued' AND (not_before IS NULL OR not_before <= now())
-              AND (published_at IS NULL OR published_at < now() - interval '30 seconds'
-                   OR published_at < not_before))
-          OR (state = 'running' AND lease_until < now()
-              AND (published_at IS NULL OR published_at < now() - interval '5 seconds'))
+       WHERE (state = 'queued' AND (not_before IS NULL OR not_before <= now()) OR
+              state = 'running' AND lease_until < now())
+         AND (published_at IS NULL OR published_at < now() - interval '5 seconds'
+              OR state = 'queued' AND published_at < not_before)
        ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 100)
     RETURNING id, source
 """)

@@ -1,23 +1,21 @@
 """Every write of pages, items, rejects and checkpoints. Never commits: the caller owns the transaction."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import polars as pl
 import zstandard
-from sqlalchemy import Connection, delete, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from ingest import items
+from ingest.by_halves import Refused
 from ingest.claims import Claim
 from ingest.declared import Source
-from ingest.items import classify, fold, insert_new, update_changed
-from ingest.page import Page, Position, Reject
-from ingest.storable import storable
+from ingest.page import Frame, Page, Position, Reject
+from ingest.rejects import set_aside, set_aside_again
 from models import Checkpoint, RawPage, Run
-from models import Reject as RejectRow
-
-LONGEST_RECORD = 65_536
 
 
 def positions(tx: Connection, claim: Claim) -> dict[str, Position]:
@@ -51,72 +49,63 @@ def land(tx: Connection, claim: Claim, page: Page, *, records: int) -> int:
 
 
 def load(
-    tx: Connection, source: Source, claim: Claim, raw_id: int, good: pl.DataFrame, rejects: Sequence[Reject]
+    tx: Connection,
+    source: Source,
+    claim: Claim,
+    raw_id: int,
+    good: pl.DataFrame,
+    rejects: Sequence[Reject],
+    frame: Frame,
 ) -> dict[str, int]:
     """Bring items and rejects in line with one page; loading it again changes nothing. Returns the counts.
 
     New rows go in by COPY, changed rows are updated, equal rows are not touched. Of equal keys in the
     page the last counts (or the newest, where the dataset says what is newest), the others are superseded.
+    What PostgreSQL refuses of the good rows becomes a reject; `frame` knows its record.
     """
-    folded = fold(good, source.dataset)
-    new, changed, unchanged = classify(tx, source, folded)
-    insert_new(tx, source, claim, raw_id, new)
-    updated = update_changed(tx, source, claim, raw_id, changed)
-    set_aside(tx, source, claim, raw_id, rejects, arrived=folded["key"])
-    return {
-        "fetched": len(good) + len(rejects),
-        "inserted": len(new),
-        "updated": updated,
-        "unchanged": unchanged,
-        "rejected": len(rejects),
-        "superseded": len(good) - len(folded) + len(changed) - updated,
-    }
+    counts, refused = items.write(tx, source, claim, raw_id, good)
+    found = [*rejects, *(_refused(row, frame) for row in refused)]
+    set_aside(tx, source, claim, raw_id, found, arrived=good["key"].unique())
+    return _outcomes(frame, counts, found)
 
 
-_SETTLE = text("""
-    UPDATE rejects SET state = 'resolved', updated_at = now()
-     WHERE source = :source AND state = 'open' AND raw_id < :raw_id
-       AND (key = ANY(:keys) OR (key IS NULL AND md5(record) = ANY(:records)))
-""")
-
-
-def set_aside(
+def load_again(
     tx: Connection,
     source: Source,
     claim: Claim,
     raw_id: int,
+    good: pl.DataFrame,
     rejects: Sequence[Reject],
-    *,
-    arrived: pl.Series,
-) -> None:
-    """Keep the page's rejects in place of its earlier ones, and settle older ones whose key came again."""
-    tx.execute(delete(RejectRow).where(RejectRow.source == source.name, RejectRow.raw_id == raw_id))
-    keys = [*arrived.to_list(), *(reject.key for reject in rejects if reject.key is not None)]
-    rows = [_reject_row(reject, claim, raw_id) for reject in rejects]
-    records = [_md5(row["record"]) for row in rows if row["key"] is None]
-    tx.execute(_SETTLE, {"source": source.name, "raw_id": raw_id, "keys": keys, "records": records})
-    if rows:
-        tx.execute(insert(RejectRow), rows)
+    frame: Frame,
+) -> dict[str, int]:
+    """Load records of a page that was landed before, all of it or some. Returns the counts.
+
+    Rows of later pages or newer versions stay, and rejects that are settled or dismissed stay so.
+    """
+    counts, refused = items.write(tx, source, claim, raw_id, good)
+    found = [*rejects, *(_refused(row, frame) for row in refused)]
+    accepted = set(good["index"]) - {row.index for row in refused}
+    arrived = good["key"].unique()
+    set_aside_again(tx, source, claim, raw_id, found, accepted=accepted, arrived=arrived)
+    return _outcomes(frame, counts, found)
 
 
-def _md5(record: str) -> str:
-    """The fingerprint that PostgreSQL's md5() gives, to know a record without a key again."""
-    return hashlib.md5(record.encode(), usedforsecurity=False).hexdigest()
-
-
-def _reject_row(reject: Reject, claim: Claim, raw_id: int) -> dict[str, Any]:
+def _outcomes(frame: Frame, counts: Counter[str], rejects: Sequence[Reject]) -> dict[str, int]:
+    """What became of each record: a good one that was not written gave way to another."""
     return {
-        "source": claim.source,
-        "run_id": claim.run_id,
-        "raw_id": raw_id,
-        "raw_index": reject.index,
-        "position": reject.position,
-        "key": reject.key,
-        "field": reject.field,
-        "reason": reject.reason,
-        "message": storable(reject.message, longest=LONGEST_RECORD),
-        "record": storable(reject.record, longest=LONGEST_RECORD),
+        "fetched": frame.records,
+        "inserted": counts["inserted"],
+        "updated": counts["updated"],
+        "unchanged": counts["unchanged"],
+        "rejected": len(rejects),
+        "superseded": frame.records - len(rejects) - counts.total(),
     }
+
+
+def _refused(row: Refused, frame: Frame) -> Reject:
+    record = frame.numbered(row.index)
+    message = f"PostgreSQL refuses the row: {row.message}"
+    return Reject(row.index, record.position, "refused", message, record.text, key=row.key, field=row.field)
 
 
 def advance(tx: Connection, claim: Claim, page: Page) -> None:

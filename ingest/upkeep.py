@@ -3,17 +3,23 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Engine, Select, TextClause, exists, select, text
+from sqlalchemy import Engine, Select, TextClause, exists, func, select, text
 
 from ingest import runs
 from ingest.declared import Source
 from ingest.registry import register
 from ingest.runs import Requested
 from ingest.schedule import slot_at
-from models import Run
+from models import PULLS, Run
 from models import Source as SourceRow
 
 BATCH = 1000
+
+
+def now(db: Engine) -> datetime:
+    """The time by the database's clock, so that all who ask for slots ask for the same."""
+    with db.connect() as connection:
+        return connection.execute(select(func.now())).scalar_one()
 
 
 def request_due(db: Engine, sources: Iterable[Source], now: datetime) -> list[Requested]:
@@ -45,8 +51,14 @@ def _satisfied(source: str, slot: datetime) -> Select[tuple[bool]]:
 
     Only a glance that saves an insert: the unique index on source and slot decides.
     """
-    fresher = (Run.state == "succeeded") & (Run.started_at >= slot)
+    fresher = (Run.state == "succeeded") & (Run.started_at >= slot) & Run.mode.in_(PULLS)
     return select(exists().where(Run.source == source, (Run.slot == slot) | fresher))
+
+
+def end_abandoned_sessions(db: Engine) -> list[int]:
+    """Let go what frozen workers hold, so that their runs can be taken over; the ids of the runs."""
+    with db.begin() as tx:
+        return runs.end_abandoned_sessions(tx)
 
 
 def fail_poisoned(db: Engine, *, max_attempts: int) -> list[int]:
@@ -57,7 +69,9 @@ def fail_poisoned(db: Engine, *, max_attempts: int) -> list[int]:
 
 _PRUNE_RAW = text("""
     DELETE FROM raw_data WHERE source = :source AND id IN (
-      SELECT id FROM raw_data WHERE source = :source AND fetched_at < now() - :keep LIMIT :batch)
+      SELECT id FROM raw_data AS page WHERE source = :source AND fetched_at < now() - :keep
+         AND NOT EXISTS (SELECT FROM rejects
+                          WHERE source = :source AND raw_id = page.id AND state = 'open') LIMIT :batch)
 """)
 _PRUNE_REJECTS = text("""
     DELETE FROM rejects WHERE id IN (
@@ -67,7 +81,11 @@ _PRUNE_REJECTS = text("""
 
 
 def prune(db: Engine, source: Source) -> dict[str, int]:
-    """Delete raw pages and settled rejects older than `keep_raw`, batch by batch; return the counts."""
+    """Delete raw pages and settled rejects older than `keep_raw`, batch by batch; return the counts.
+
+    A page with an open reject stays until the reject is resolved or dismissed: without it nobody could
+    judge the record again.
+    """
     return {
         "raw_pages": _in_batches(db, _PRUNE_RAW, source),
         "rejects": _in_batches(db, _PRUNE_REJECTS, source),

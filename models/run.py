@@ -13,6 +13,9 @@ OPEN_STATES = ("queued", "running")
 TERMINAL_STATES = ("succeeded", "failed", "cancelled")
 RUN_STATES = OPEN_STATES + TERMINAL_STATES
 TRIGGERS = ("api", "schedule", "cli", "replay")
+# A pull asks the upstream; a replay reads raw pages that were kept: those with open rejects, or all of them.
+PULLS = ("incremental", "full")
+REPLAYS = ("replay", "reload")
 
 OPEN_RUN_PER_SOURCE = "uq_runs_open_source"
 _ADDS_UP = "fetched = inserted + updated + unchanged + rejected + superseded"
@@ -25,8 +28,9 @@ def _counter() -> Mapped[int]:
 class Run(Base):
     """One execution of one source, from request to end.
 
-    PostgreSQL keeps two promises here: a source has at most one open run (partial unique index),
-    and a scheduled slot has at most one run. `lease_until` compares with the database's clock only.
+    PostgreSQL keeps three promises here: a source has at most one open run (partial unique index), a
+    scheduled slot has at most one run, and so has an idempotency key of one who asks. `lease_until`
+    compares with the database's clock only.
     """
 
     __tablename__ = "runs"
@@ -48,7 +52,14 @@ class Run(Base):
         ),
         Index(None, "source", "id"),
         Index(None, "state"),
-        Index(None, "idempotency_key", unique=False, postgresql_where=text("idempotency_key IS NOT NULL")),
+        Index(
+            "uq_runs_idempotency",
+            "requested_by",
+            "idempotency_key",
+            "source",
+            unique=True,
+            postgresql_where=text("idempotency_key IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)

@@ -15,15 +15,14 @@ class JsonText(Text):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         try:
-            return _canonical_json(value if isinstance(value, str) else json_text.dump(value))
+            return _canonical_json(json_text.parse(value.encode()) if isinstance(value, str) else value)
         except RecursionError as error:
             raise refuse("not_json", "is nested too deeply") from error
         except ValueError as error:
             raise refuse("not_json", f"is not JSON: {error}") from error
 
 
-def _canonical_json(text: str) -> str:
-    parsed = json_text.parse(text.encode())
+def _canonical_json(parsed: Any) -> str:
     _check_json(parsed, DEEPEST_JSON)
     canonical = json_text.canonical(parsed)
     plain_text(canonical)
@@ -42,6 +41,9 @@ def _check_json(value: Any, deepest: int) -> None:
         raise ValueError(f"nested deeper than {DEEPEST_JSON}")
     if isinstance(value, json_text.Number) and not _holds(value):
         raise ValueError(f"{shown(value)} is not a number that PostgreSQL holds")
+    if isinstance(value, json_text.Ambiguous):
+        names = ", ".join(sorted(map(shown, value.names)))
+        raise refuse("repeated_name", f"gives {names} twice in one object, with different values")
     if isinstance(value, str):
         plain_text(str(value))
     if isinstance(value, dict):

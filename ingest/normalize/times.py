@@ -10,7 +10,7 @@ from ingest.normalize.verdict import Text, refuse, shown
 
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 ISO_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s?(Z|UTC|[+-]\d\d:?\d\d)?",
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s?(Z|UTC|[+-]\d\d:?[0-5]\d)?",
     re.ASCII | re.IGNORECASE,
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

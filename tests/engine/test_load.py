@@ -160,9 +160,10 @@ def test_old_page_undoes_nothing(engine):
         b'[{"id":"a","name":"thing","price":"1"},{"id":"b","name":"thing","price":"9"}]', JSON, {}, None
     )
 
-    good, rejects = normalize(decode(page, source), source)
+    frame = decode(page, source)
+    good, rejects = normalize(frame, source)
     with engine.begin() as tx:
-        loaded = store.load(tx, source, claim, old_raw, good, rejects)
+        loaded = store.load(tx, source, claim, old_raw, good, rejects, frame)
 
     assert things(engine) == {"a": ("thing", Decimal(2)), "b": ("thing", Decimal(9))}
     assert {name: number for name, number in loaded.items() if number} == {
@@ -183,9 +184,10 @@ def test_loading_twice_changes_nothing(engine):
         b'[{"id":"a","name":"thing","price":"1"},{"id":"b","name":"thing","price":"bad"}]', JSON, {}, None
     )
 
-    good, rejects = normalize(decode(page, source), source)
+    frame = decode(page, source)
+    good, rejects = normalize(frame, source)
     with engine.begin() as tx:
-        loaded = store.load(tx, source, claim, raw_id, good, rejects)
+        loaded = store.load(tx, source, claim, raw_id, good, rejects, frame)
 
     assert (loaded["unchanged"], loaded["rejected"]) == (1, 1)
     assert rows(engine, "SELECT count(*) FROM rejects") == [(1,)]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from ingest import claims, runs, upkeep
 from ingest.db import new_engine
@@ -192,7 +193,7 @@ def test_lost_message_is_sent_again(engine, shop):
         requested = runs.request(tx, "shop", trigger="api")
         assert runs.to_publish(tx) == [(requested.run_id, "shop")]
         assert runs.to_publish(tx) == []
-        tx.execute(text("UPDATE runs SET published_at = now() - interval '31 seconds'"))
+        tx.execute(text("UPDATE runs SET published_at = now() - interval '6 seconds'"))
         assert runs.to_publish(tx) == [(requested.run_id, "shop")]
 
 
@@ -203,6 +204,30 @@ def test_abandoned_run_is_sent_again(engine, shop):
     expire(engine, claim.run_id)
     with engine.begin() as tx:
         assert runs.to_publish(tx) == [(claim.run_id, "shop")]
+
+
+def test_frozen_worker_lets_go_of_its_rows(engine, shop):
+    """Stopped in the middle of a page it holds the run and the source, which nobody could take over."""
+    frozen = begin(engine, shop)
+    with engine.connect() as tx:
+        claims.guard(tx, frozen)
+        expire(engine, frozen.run_id)
+
+        assert upkeep.end_abandoned_sessions(engine) == [frozen.run_id]
+        assert upkeep.end_abandoned_sessions(engine) == []
+
+        with engine.begin() as other:
+            assert claims.claim(other, frozen.run_id, worker="heir", lease=30).fence == frozen.fence + 1
+        with pytest.raises(OperationalError):
+            claims.count(tx, frozen, dict.fromkeys(claims.COUNTERS, 0), None)
+
+
+def test_worker_that_holds_its_lease_is_left_alone(engine, shop):
+    claim = begin(engine, shop)
+    with engine.begin() as tx:
+        claims.guard(tx, claim)
+
+        assert upkeep.end_abandoned_sessions(engine) == []
 
 
 def test_slot_has_one_run(engine):

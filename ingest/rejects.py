@@ -1,0 +1,110 @@
+"""Rejects into their table: what a page sets aside, and what its records settle."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection, delete, text
+
+from ingest.claims import Claim
+from ingest.copy_in import copy_in
+from ingest.declared import Source
+from ingest.normalize.rows import copy_text
+from ingest.page import Reject
+from ingest.storable import storable
+from ingest.verdicts import judged_again
+from models import Reject as RejectRow
+
+LONGEST_RECORD = 65_536
+SCHEMA = {
+    "source": pl.String,
+    "run_id": pl.Int64,
+    "raw_id": pl.Int64,
+    "raw_index": pl.Int64,
+    "position": pl.String,
+    "key": pl.String,
+    "field": pl.String,
+    "reason": pl.String,
+    "message": pl.String,
+    "record": pl.String,
+}
+
+_SETTLE = text("""
+    UPDATE rejects SET state = 'resolved', updated_at = now()
+     WHERE source = :source AND state = 'open' AND raw_id < :raw_id
+       AND (key = ANY(:keys) OR (key IS NULL AND md5(record) = ANY(:records)))
+""")
+
+
+def set_aside(
+    tx: Connection,
+    source: Source,
+    claim: Claim,
+    raw_id: int,
+    rejects: Sequence[Reject],
+    *,
+    arrived: pl.Series,
+) -> None:
+    """Keep the page's rejects in place of its earlier ones, and settle older ones whose key came again."""
+    tx.execute(delete(RejectRow).where(RejectRow.source == source.name, RejectRow.raw_id == raw_id))
+    rows = _rows(rejects, claim, raw_id)
+    _settle(tx, source, raw_id, rows, arrived)
+    _write(tx, rows)
+
+
+def set_aside_again(
+    tx: Connection,
+    source: Source,
+    claim: Claim,
+    raw_id: int,
+    rejects: Sequence[Reject],
+    *,
+    accepted: Collection[int],
+    arrived: pl.Series,
+) -> None:
+    """Bring the rejects of a page that was loaded before in line with today's verdicts: `ingest.verdicts`."""
+    _settle(tx, source, raw_id, _rows(rejects, claim, raw_id), arrived)
+    first_time = judged_again(tx, source, raw_id, accepted, rejects)
+    _write(tx, _rows(first_time, claim, raw_id))
+
+
+def _rows(rejects: Sequence[Reject], claim: Claim, raw_id: int) -> pl.DataFrame:
+    return pl.DataFrame([_row(reject, claim, raw_id) for reject in rejects], schema=SCHEMA, orient="row")
+
+
+def _write(tx: Connection, rows: pl.DataFrame) -> None:
+    if len(rows):
+        copy_in(tx, RejectRow.__tablename__, list(SCHEMA), _lines(rows))
+
+
+def _settle(tx: Connection, source: Source, raw_id: int, rows: pl.DataFrame, arrived: pl.Series) -> None:
+    keys = [*arrived.to_list(), *rows["key"].drop_nulls()]
+    records = [_md5(record) for record in rows.filter(pl.col("key").is_null())["record"]]
+    tx.execute(_SETTLE, {"source": source.name, "raw_id": raw_id, "keys": keys, "records": records})
+
+
+def _md5(record: str) -> str:
+    """The fingerprint that PostgreSQL's md5() gives, to know a record without a key again."""
+    return hashlib.md5(record.encode(), usedforsecurity=False).hexdigest()
+
+
+def _row(reject: Reject, claim: Claim, raw_id: int) -> tuple[Any, ...]:
+    """The values of `SCHEMA`."""
+    return (
+        claim.source,
+        claim.run_id,
+        raw_id,
+        reject.index,
+        storable(reject.position, longest=LONGEST_RECORD),
+        reject.key,
+        reject.field,
+        reject.reason,
+        storable(reject.message, longest=LONGEST_RECORD),
+        storable(reject.record, longest=LONGEST_RECORD),
+    )
+
+
+def _lines(rows: pl.DataFrame) -> pl.Series:
+    cells = [copy_text(pl.col(name).cast(pl.String)).fill_null("\\N") for name in SCHEMA]
+    return rows.select(pl.concat_str(cells, separator="\t")).to_series()
