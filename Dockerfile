@@ -27,5 +27,5 @@ USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-m", "deploy.healthy", "web"]
-# Its control socket would need a home folder; its heartbeat files belong in memory.
-CMD ["sh", "-c", "exec gunicorn --no-control-socket --worker-tmp-dir /dev/shm --worker-class gthread --workers 2 --threads 8 --bind 0.0.0.0:${PORT:-8000} 'webapp:create_app()'"]
+# Its heartbeat files belong in memory.
+CMD ["sh", "-c", "exec gunicorn --config deploy/gunicorn.py --worker-tmp-dir /dev/shm --bind 0.0.0.0:${PORT:-8000} 'webapp:create_app()'"]

@@ -4,19 +4,22 @@ from typing import Any
 
 import structlog
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ingest import log
 from ingest.catalog import catalog
 from ingest.settings import Settings, settings
 from tasks import answer_people
-from webapp import hooks, views
-from webapp.auth import check_key
+from webapp import caps, hooks, rates, views
+from webapp.auth import admit, check_key
 from webapp.database import db, read_options
 from webapp.errors import ProblemApi
+from webapp.openapi import Security
 from webapp.wire import ExactJson
 
 VERSION = "0.1.0"
-LARGEST_BODY = 1_048_576
+# Whoever asks from this machine, health checks for one, names it so.
+OURSELVES = ["127.0.0.1", "localhost", "[::1]"]
 
 
 class Web(Flask):
@@ -40,12 +43,15 @@ def create_app() -> Flask:
     app.config.update(_config(chosen))
     db.init_app(app)
     hooks.register(app)
-    api = ProblemApi(app)
-    api.spec.components.security_scheme("ApiKey", {"type": "apiKey", "in": "header", "name": "x-api-key"})
+    caps.register(app)
+    rates.register(app, chosen)
+    app.before_request(admit)
+    api = ProblemApi(app, spec_kwargs={"extra_plugins": [Security(app)]})
     for blueprint in views.described(declared):
         api.register_blueprint(blueprint)
     for page in views.plain():
         app.register_blueprint(page)
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=chosen.proxies, x_proto=chosen.proxies, x_host=0)
     return app
 
 
@@ -55,7 +61,13 @@ def _config(chosen: Settings) -> dict[str, Any]:
         "API_VERSION": VERSION,
         "OPENAPI_VERSION": "3.1.0",
         "OPENAPI_URL_PREFIX": "/",
-        "MAX_CONTENT_LENGTH": LARGEST_BODY,
+        "TRUSTED_HOSTS": _hosts(chosen.trusted_hosts),
         "SQLALCHEMY_DATABASE_URI": chosen.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": read_options(),
     }
+
+
+def _hosts(names: str) -> list[str] | None:
+    """The names that a Host header may have; None: any, for nothing of ours repeats it."""
+    trusted = [name.strip() for name in names.split(",") if name.strip()]
+    return [*trusted, *OURSELVES] if trusted else None

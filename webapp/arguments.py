@@ -11,6 +11,8 @@ from marshmallow import Schema, ValidationError, pre_load
 from webargs.core import missing
 from webargs.flaskparser import FlaskParser
 
+from webapp.caps import body_of
+
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that the given one probably means."""
@@ -48,7 +50,7 @@ class StrictParser(FlaskParser):
 
     def load_json(self, req: Request, schema: Schema) -> Any:
         """Return the body, or `missing` where there is none."""
-        body = req.get_data(cache=True)
+        body = body_of(req)
         if not body:
             return missing
         if not req.is_json:

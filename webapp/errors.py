@@ -6,12 +6,13 @@ from typing import NoReturn
 import flask_smorest
 import structlog
 from flask import Flask, Response, g, request
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import INCLUDE, Schema, ValidationError, fields
 from psycopg2.errors import LockNotAvailable, QueryCanceled
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from ingest.postgres_errors import code, said
 from webapp.wire import json_bytes
 
 PROBLEM = "application/problem+json"
@@ -22,6 +23,11 @@ log = structlog.get_logger(__name__)
 
 class Problem(Schema):
     """What every error looks like."""
+
+    class Meta:
+        """Further members say more, each for its kind of error."""
+
+        unknown = INCLUDE
 
     type = fields.String(metadata={"description": "about:blank: the status says it all"})
     title = fields.String(metadata={"description": "The status in words"})
@@ -89,6 +95,7 @@ def register(app: Flask) -> None:
     """Map what is not an HTTP error: late findings about arguments, and the database's failures."""
     app.register_error_handler(ValidationError, _not_valid)
     app.register_error_handler(OperationalError, _database_failed)
+    app.register_error_handler(InternalError, _database_failed)
     app.register_error_handler(InterfaceError, _database_away)
     app.register_error_handler(PoolTimeout, _database_away)
 
@@ -101,7 +108,10 @@ def _database_failed(error: DBAPIError) -> Response:
     if isinstance(error.orig, QueryCanceled | LockNotAvailable):
         log.warning("query cancelled", error=type(error.orig).__name__)
         return problem(503, "The query took too long. Narrow the filter, or sort by id.", headers=AGAIN)
-    return _database_away(error)
+    if error.connection_invalidated or code(error) is None:
+        return _database_away(error)
+    log.error("database refuses", error=said(error))
+    return problem(503, "The database cannot do this now: it is read-only, full or busy.", headers=AGAIN)
 
 
 def _database_away(error: Exception) -> Response:

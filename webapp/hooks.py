@@ -7,15 +7,21 @@ from uuid import uuid4
 import structlog
 from flask import Flask, Response, g, request
 
+from webapp.auth import HEADER
+
 # What else a client sends as its id does not reach the logs: it could forge lines there.
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
+NOTHING = "default-src 'none'; frame-ancestors 'none'"
+# The page of the documentation draws itself with files of ours.
+OWN_FILES = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'"
+)
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 log = structlog.get_logger(__name__)
@@ -41,10 +47,7 @@ def _begin() -> None:
 
 
 def _finish(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.request_id
-    response.headers.update(HEADERS)
-    if request.path.startswith("/static/vendor/") and response.status_code == 200:
-        response.headers["Cache-Control"] = IMMUTABLE
+    _harden(response)
     log.info(
         "request served",
         method=request.method,
@@ -53,3 +56,15 @@ def _finish(response: Response) -> Response:
         ms=latency_ms(),
     )
     return response
+
+
+def _harden(response: Response) -> None:
+    """Say what browsers and caches may do with the reply, whatever it is."""
+    page = request.endpoint == "pages.docs"
+    response.headers.update(HEADERS)
+    response.headers["X-Request-Id"] = g.request_id
+    response.headers["Content-Security-Policy"] = OWN_FILES if page else NOTHING
+    if HEADER in request.headers or response.status_code >= 400:
+        response.headers["Cache-Control"] = "no-store"
+    elif request.path.startswith("/static/vendor/"):
+        response.headers["Cache-Control"] = IMMUTABLE

@@ -12,11 +12,15 @@ from marshmallow import ValidationError, fields, validate
 # A `+` in a query string is a blank; +00:00 at the end of a time was meant as it was typed.
 LOST_PLUS = re.compile(r"(\d\d:\d\d\S*) (\d\d:?\d\d)$")
 MOST_DIGITS = 1000
+NO_NUL = r"^[^\u0000]*$"
 BIGINT = validate.Range(-(2**63), 2**63 - 1)
 
 
 class Words(fields.String):
     """Text that PostgreSQL can hold."""
+
+    def __init__(self, *, metadata: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(metadata={"pattern": NO_NUL, **(metadata or {})}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -36,14 +40,21 @@ class Exact(fields.Decimal):
 
 
 class Instant(fields.AwareDateTime):
-    """An instant; one without a zone is UTC. Written as it is, by the one JSON writer."""
+    """An instant; one without a zone is UTC. Written as it is, by the one JSON writer.
+
+    Python knows zones 23 hours away from UTC, PostgreSQL 15 hours and no more: it gets UTC.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(format="iso", default_timezone=UTC, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         mended = LOST_PLUS.sub(r"\1+\2", value) if isinstance(value, str) else value
-        return super()._deserialize(mended, attr, data, **kwargs)
+        instant = super()._deserialize(mended, attr, data, **kwargs)
+        try:
+            return instant.astimezone(UTC)
+        except OverflowError as error:
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from error
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return value

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import structlog
 from flask import g
 from sqlalchemy import Connection, text
 
@@ -12,16 +13,17 @@ from ingest import runs
 from ingest.catalog import catalog
 from ingest.db import engine
 from ingest.registry import register
-from models import TERMINAL_STATES
+from models import REPLAYS, TERMINAL_STATES
 from tasks.runs import publish
 from webapp.arguments import hint, nearest
+from webapp.auth import asked_by
 from webapp.errors import refuse
 from webapp.queries.runs import enabled_sources, with_key
 from webapp.wire import json_bytes
 
-# There is one key, so there is one who asks.
-REQUESTED_BY = "api"
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 4711003))")
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def request_runs(body: dict[str, Any], key: str | None) -> Outcome:
             return Outcome(earlier, replayed=True)
         names = wanted or enabled_sources(tx, list(catalog().sources))
         requested = [_request(tx, name, body, key) for name in sorted(names)]
+    log.info("runs requested", by=asked_by(), runs=[run.run_id for run in requested if run.created])
     return Outcome(_dispatched(requested), replayed=False)
 
 
@@ -67,11 +70,12 @@ def _known(source: str | list[str] | None) -> list[str]:
     names = [source] if isinstance(source, str) else list(dict.fromkeys(source or []))
     for name in names:
         if name not in catalog().sources:
-            _refuse_unknown(name)
+            refuse_unknown(name)
     return names
 
 
-def _refuse_unknown(name: str) -> None:
+def refuse_unknown(name: str) -> None:
+    """Answer 404 with the source that is probably meant."""
     known = catalog().sources
     refuse(404, f"There is no source {name!r}. {hint(name, known)}", suggestion=nearest(name, known))
 
@@ -81,9 +85,10 @@ def _hash(body: dict[str, Any]) -> str:
 
 
 def _earlier(tx: Connection, key: str, hash: str) -> list[Answer]:
-    """The runs of an earlier request with this key; requests with one key wait for each other here."""
-    tx.execute(ONE_AT_A_TIME, {"key": key})
-    found = with_key(tx, key, REQUESTED_BY)
+    """The runs of an earlier request with this key by the same asker; such requests wait for each other."""
+    asker = asked_by()
+    tx.execute(ONE_AT_A_TIME, {"key": f"{asker} {key}"})
+    found = with_key(tx, key, asker)
     if any(run.request_hash != hash for run in found):
         refuse(422, "This Idempotency-Key came with another body before. Use a new key for a new request.")
     return [Answer(run.id, run.source, run.state, True, run.published_at is not None) for run in found]
@@ -104,9 +109,9 @@ def _try(tx: Connection, name: str, body: dict[str, Any], key: str | None) -> ru
     return runs.request(
         tx,
         name,
-        trigger="api",
+        trigger="replay" if body["mode"] in REPLAYS else "api",
         mode=body["mode"],
-        requested_by=REQUESTED_BY,
+        requested_by=asked_by(),
         idempotency_key=key,
         request_hash=_hash(body) if key is not None else None,
         request_id=g.request_id,

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from ingest.heartbeat import beat, connect
+from ingest.heartbeat import FORGOTTEN_AFTER, beat, connect
 from tests.deploy.test_deploy import ROOT
 
 
@@ -105,7 +105,8 @@ def test_roles_without_a_port_are_seen(database, redis_url, role):
 
 def test_silent_role_is_ill(database, redis_url):
     with connect(redis_url) as client:
-        client.set("kasparro:alive:worker", "1000000000.0")
+        beat(client, "worker")
+        client.expire("kasparro:alive:worker", FORGOTTEN_AFTER - 61)
 
     ended = call("healthy", "worker")
 

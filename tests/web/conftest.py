@@ -24,6 +24,7 @@ from webapp import create_app
 CATALOG = Path(__file__).parent / "catalog"
 CLEAR = text(
     "DELETE FROM items; DELETE FROM notes; DELETE FROM rejects; DELETE FROM raw_data; DELETE FROM runs;"
+    "DELETE FROM api_keys;"
     "UPDATE sources SET enabled = true"
 )
 
@@ -34,6 +35,9 @@ def point_at(monkeypatch: pytest.MonkeyPatch, started: Servers) -> None:
     monkeypatch.setenv("REDIS_URL", started.redis.url)
     monkeypatch.setenv("API_KEY", API_KEY)
     monkeypatch.setenv("CATALOG_DIR", str(CATALOG))
+    # Tests ask faster than anybody; those about rates set their own.
+    monkeypatch.setenv("RATE_LIMIT", "1000000/minute")
+    monkeypatch.setenv("FAILED_RATE_LIMIT", "1000000/minute")
     forget()
 
 
@@ -69,6 +73,14 @@ def app(shared: Flask, started: Servers, monkeypatch: pytest.MonkeyPatch) -> Ite
 def client(app: Flask) -> FlaskClient:
     """A client without a key."""
     return app.test_client()
+
+
+@pytest.fixture
+def keyed(app: Flask) -> FlaskClient:
+    """A client that sends the key of the environment."""
+    client = app.test_client()
+    client.environ_base["HTTP_X_API_KEY"] = API_KEY
+    return client
 
 
 @pytest.fixture

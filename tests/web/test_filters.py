@@ -70,6 +70,7 @@ CASES = [
     ("until=2020-01-01T00:00:00Z", ""),
     ("created_at__gte=2020-01-01&updated_at__lt=2100-01-01", "ABZ"),
     ("symbol__gt=A&rank__gte=2", "B"),
+    ("observed_at__gt=2000-01-01T00:00:00%2B23:59", "AB"),
 ]
 
 
@@ -92,6 +93,7 @@ REFUSED = [
     ("rank=9223372036854775808", "rank", "less than or equal"),
     ("listed=yesterday", "listed", "date"),
     ("observed_at__gt=now", "observed_at__gt", "datetime"),
+    ("observed_at=0001-01-01T00:00:00%2B14:00", "observed_at", "datetime"),
     ("active=perhaps", "active", "boolean"),
     ("token=1", "token", "UUID"),
     ("symbol=%00", "symbol", "NUL"),

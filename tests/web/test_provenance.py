@@ -12,6 +12,12 @@ BODY = b"[\n  " + b",\n  ".join(RECORDS) + b"\n]"
 
 
 @pytest.fixture
+def client(keyed: FlaskClient) -> FlaskClient:
+    """Raw pages are shown to those who have a key."""
+    return keyed
+
+
+@pytest.fixture
 def ids(seed: Seed) -> list[int]:
     """Two items of one raw page."""
     raw = seed.raw(BODY, records=2)

@@ -6,6 +6,12 @@ from flask.testing import FlaskClient
 from tests.web.seeding import Seed
 
 
+@pytest.fixture
+def client(keyed: FlaskClient) -> FlaskClient:
+    """Rejects are shown to those who have a key."""
+    return keyed
+
+
 def ids(client: FlaskClient, query: str) -> list[int]:
     """The ids that a query lists."""
     reply = client.get(f"/rejects?{query}")

@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import text
 
+from models import PULLS
 from webapp.database import db
 from webapp.queries.runs import OUTCOMES
 
@@ -24,6 +25,16 @@ class Entry:
 
 _OUTCOMES = ", ".join(f"('{name}', {name})" for name in OUTCOMES)
 
+# Made of names in the code and of nothing else.
+_ROWS = (
+    f"SELECT source, outcome, sum(rows) FROM runs, LATERAL (VALUES {_OUTCOMES}) AS o(outcome, rows)"  # nosec B608
+    " GROUP BY source, outcome"
+)
+_LAST_SUCCESS = (
+    "SELECT source, extract(epoch FROM now() - max(finished_at)) FROM runs"  # nosec B608
+    f" WHERE state = 'succeeded' AND mode IN {PULLS} GROUP BY source"
+)
+
 METRICS: dict[str, Entry] = {
     "kasparro_runs": Entry(
         "Runs on record by source and state.",
@@ -33,8 +44,7 @@ METRICS: dict[str, Entry] = {
     "kasparro_rows": Entry(
         "Records by source and what became of them.",
         ("source", "outcome"),
-        f"SELECT source, outcome, sum(rows) FROM runs, LATERAL (VALUES {_OUTCOMES}) AS o(outcome, rows)"
-        " GROUP BY source, outcome",
+        _ROWS,
         CounterMetricFamily,
     ),
     "kasparro_pages": Entry(
@@ -44,10 +54,9 @@ METRICS: dict[str, Entry] = {
         CounterMetricFamily,
     ),
     "kasparro_last_success_age_seconds": Entry(
-        "Seconds since the source's last run that succeeded.",
+        "Seconds since the source's last pull that succeeded.",
         ("source",),
-        "SELECT source, extract(epoch FROM now() - max(finished_at)) FROM runs"
-        " WHERE state = 'succeeded' GROUP BY source",
+        _LAST_SUCCESS,
     ),
     "kasparro_queue_oldest_age_seconds": Entry(
         "Seconds that the oldest queued run has waited; 0 when none waits.",

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 
+from ingest.kept import page_is_there
 from models import Reject
 from webapp import paging
 from webapp.database import db
@@ -24,6 +25,7 @@ def page(asked: Mapping[str, Any], after: paging.Place | None, limit: int) -> Sl
     return read_slice(select(*columns, excerpt).where(*wanted), NEWEST_FIRST, after, limit)
 
 
-def one(id: int) -> Reject | None:
-    """One reject with its whole record."""
-    return db.session.get(Reject, id)
+def one(id: int) -> Row[Any] | None:
+    """One reject with its whole record, and whether its raw page is still there."""
+    found = select(Reject.__table__, page_is_there().label("raw_page_kept"))
+    return db.session.execute(found.where(Reject.id == id)).one_or_none()

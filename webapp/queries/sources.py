@@ -8,7 +8,7 @@ from sqlalchemy import Lateral, Row, func, select, true
 
 from ingest.declared import Source as Declared
 from ingest.schedule import next_slot
-from models import TERMINAL_STATES, Reject, Run, Source
+from models import PULLS, TERMINAL_STATES, Reject, Run, Source
 from webapp.database import db
 
 # A tick, its message and a busy worker take a moment; only then is a source late.
@@ -17,8 +17,8 @@ RUNS_SHOWN = 30
 
 
 def _latest(name: str, *states: str) -> Lateral:
-    """The newest run of each source in one of the states, or in any."""
-    mine = select(Run).where(Run.source == Source.name)
+    """The newest pull of each source in one of the states, or in any: a replay makes nothing fresher."""
+    mine = select(Run).where(Run.source == Source.name, Run.mode.in_(PULLS))
     chosen = mine.where(Run.state.in_(states)) if states else mine
     return chosen.order_by(Run.id.desc()).limit(1).lateral(name)
 
@@ -99,8 +99,9 @@ def document(source: Declared, row: Row[Any] | None) -> dict[str, Any]:
 
 
 def recent_fetched() -> dict[str, list[int]]:
-    """By source: the records fetched by each of its last ended runs, oldest first."""
-    ended = select(Run.id, Run.fetched).where(Run.source == Source.name, Run.state.in_(TERMINAL_STATES))
+    """By source: the records fetched by each of its last ended pulls, oldest first."""
+    pulls = select(Run.id, Run.fetched).where(Run.source == Source.name, Run.mode.in_(PULLS))
+    ended = pulls.where(Run.state.in_(TERMINAL_STATES))
     recent = ended.order_by(Run.id.desc()).limit(RUNS_SHOWN).lateral("recent")
     rows: Sequence[Any] = db.session.execute(
         select(Source.name, recent.c.fetched)

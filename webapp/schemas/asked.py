@@ -1,10 +1,10 @@
 """What requests may ask, in the query string and in the body."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from models import RUN_STATES
+from models import REPLAYS, RUN_STATES
 from models.run import TRIGGERS
 from webapp.arguments import Query
 from webapp.paging import DEFAULT_LIMIT, LARGEST_LIMIT
@@ -65,6 +65,11 @@ class RawPath(ItemPath):
 class OneOrMany(fields.Field[Any]):
     """A name or a list of names."""
 
+    FORMS: ClassVar = [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
+
+    def __init__(self, *, metadata: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(metadata={"oneOf": self.FORMS, **metadata}, **kwargs)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         names = value if isinstance(value, list) else [value]
         if not names or not all(isinstance(name, str) for name in names):
@@ -82,3 +87,22 @@ class RunRequest(Schema):
 
     source = OneOrMany(metadata={"description": "A source or a list of sources", "example": "coinpaprika"})
     mode = fields.String(load_default="incremental", validate=validate.OneOf(("incremental", "full")))
+
+
+class ReplayRequest(RunRequest):
+    """The body of POST /rejects/replay. `replay` judges open rejects again, `reload` every record."""
+
+    source = OneOrMany(required=True, metadata={"description": "A source or a list of sources"})
+    mode = fields.String(load_default="replay", validate=validate.OneOf(REPLAYS))
+
+
+class DismissRequest(Schema):
+    """The body of POST /rejects/dismiss: the open rejects of a source, or those with a reason."""
+
+    class Meta:
+        """Whatever else is in the body is a mistake."""
+
+        unknown = RAISE
+
+    source = Words(required=True)
+    reason = Words()

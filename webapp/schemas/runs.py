@@ -82,9 +82,19 @@ class RejectSchema(Schema):
     updated_at = Instant()
     excerpt = fields.String()
     record = fields.String()
+    raw_page_kept = fields.Boolean(
+        metadata={"description": "False: retention took the raw page, so a replay passes over the record"}
+    )
 
 
 class RejectList(Envelope):
     """Rejects, newest first."""
 
     data = fields.List(fields.Nested(RejectSchema))
+
+
+class Dismissed(Schema):
+    """How many rejects a request has dismissed."""
+
+    dismissed = fields.Integer()
+    request_id = fields.String()

@@ -7,6 +7,7 @@ from flask import Response, g, request
 
 from webapp import export
 from webapp.arguments import Blueprint
+from webapp.auth import READ, READERS, needs
 from webapp.database import db
 from webapp.errors import refuse
 from webapp.hooks import latency_ms
@@ -25,15 +26,18 @@ def data_blueprint(queries: ItemQueries) -> Blueprint:
     blp = Blueprint("data", __name__, description="Rows of the datasets, and where they came from")
 
     @blp.route("/data")
+    @needs(READERS)
     @blp.arguments(queries.schema(), location="query")
     @blp.response(200, ItemList)
     @blp.alt_response(304, description="Unchanged since the ETag in If-None-Match", success=True)
+    @blp.doc(responses=_as_text("text/csv", "application/x-ndjson"))
     def data(query: ItemQuery) -> Response:
         """Rows of a dataset: filtered, sorted, a page at a time, or all as CSV or NDJSON."""
         format = query.asked.get("format") or _accepted()
         return _page(query) if format == "json" else _export(query, format)
 
     @blp.route(f"/data/{ID}")
+    @needs(READERS)
     @blp.arguments(ItemPath, location="query")
     @blp.response(200, Item)
     def item(asked: dict[str, Any], id: int) -> dict[str, Any]:
@@ -42,9 +46,11 @@ def data_blueprint(queries: ItemQueries) -> Blueprint:
         return {"data": dict(row._mapping), "request_id": g.request_id, "api_latency_ms": latency_ms()}
 
     @blp.route(f"/data/{ID}/raw")
+    @needs(READ)
     @blp.arguments(RawPath, location="query")
     @blp.response(200, Provenance)
     @blp.alt_response(410, description="The raw page has been pruned")
+    @blp.doc(responses=_as_text("application/octet-stream"))
     def raw(asked: dict[str, Any], id: int) -> Any:
         """The record that a row came from, as it was fetched; or, with download=page, its whole page."""
         row = _found(queries.shape(asked["dataset"]), id)
@@ -54,6 +60,11 @@ def data_blueprint(queries: ItemQueries) -> Blueprint:
         return _bytes(page) if "download" in asked else provenance.document(row, page)
 
     return blp
+
+
+def _as_text(*media_types: str) -> dict[str, Any]:
+    """What OpenAPI says of the forms that a 200 has beside JSON."""
+    return {200: {"content": {each: {"schema": {"type": "string"}} for each in media_types}}}
 
 
 def _accepted() -> str:

@@ -6,6 +6,7 @@ from flask import Response, g
 
 from ingest.settings import settings
 from webapp.arguments import Blueprint
+from webapp.auth import ANYBODY, may_read, needs
 from webapp.database import db
 from webapp.queries import health
 from webapp.schemas.asked import NoQuery
@@ -17,6 +18,7 @@ HEALTH = "application/health+json"
 
 
 @blp.route("/health/live")
+@needs(ANYBODY)
 @blp.arguments(NoQuery, location="query", as_kwargs=True)
 @blp.response(200, Live, content_type=HEALTH)
 def live() -> Response:
@@ -25,13 +27,15 @@ def live() -> Response:
 
 
 @blp.route("/health")
+@needs(ANYBODY)
 @blp.arguments(NoQuery, location="query", as_kwargs=True)
 @blp.response(200, Health, content_type=HEALTH)
 @blp.alt_response(503, schema=Health, content_type=HEALTH, description="Nothing can be served")
 def show() -> Response:
-    """What the system stands on, check by check, and the last run of each source."""
+    """What the system stands on, check by check, and the last run of each source; or the status alone."""
     report = health.report(db.engine, settings().redis_url)
-    return _reply({**report, "request_id": g.request_id}, 503 if report["status"] == "fail" else 200)
+    shown = report if may_read() else {"status": report["status"]}
+    return _reply({**shown, "request_id": g.request_id}, 503 if report["status"] == "fail" else 200)
 
 
 def _reply(document: dict[str, Any], status: int) -> Response:

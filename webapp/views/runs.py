@@ -2,68 +2,40 @@
 
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response
 
 from ingest import runs as engine_runs
 from ingest.db import engine
 from webapp import paging
 from webapp.arguments import Blueprint
-from webapp.auth import needs_key
+from webapp.auth import READERS, TRIGGER, needs
 from webapp.errors import refuse
 from webapp.queries import runs
 from webapp.replies import listing, page_of
+from webapp.run_reply import KEY_HEADER, accepted, idempotency_key
 from webapp.run_request import request_runs
 from webapp.schemas.asked import NoQuery, RunRequest, RunsQuery
 from webapp.schemas.runs import Requested, RunList, RunSchema
-from webapp.wire import json_bytes
 
 blp = Blueprint("runs", __name__, description="Runs: requested, watched, cancelled")
 
 ID = "<int(max=9223372036854775807):id>"
-KEYED = {"security": [{"ApiKey": []}]}
-LONGEST_KEY = 255
-KEY_HEADER = {
-    "in": "header",
-    "name": "Idempotency-Key",
-    "schema": {"type": "string", "maxLength": LONGEST_KEY},
-    "description": "The same key with the same body gives the same runs",
-}
 
 
 @blp.route("/run-etl", methods=["POST"])
-@needs_key
+@needs(TRIGGER)
 @blp.arguments(NoQuery, location="query", as_kwargs=True)
 @blp.arguments(RunRequest, required=False)
 @blp.response(202, Requested)
 @blp.alt_response(409, description="Nothing was created: every source asked for has an open run already")
-@blp.doc(**KEYED, parameters=[KEY_HEADER])
+@blp.doc(parameters=[KEY_HEADER])
 def run_etl(body: dict[str, Any]) -> Response:
     """Request a run of one source, of several, or of every enabled one."""
-    outcome = request_runs(body, _idempotency_key())
-    document = outcome.document()
-    if not outcome.created:
-        refuse(409, "Nothing was created: the runs named here are queued or running.", runs=document)
-    response = Response(
-        json_bytes({"runs": document, "request_id": g.request_id}), 202, mimetype="application/json"
-    )
-    response.headers.update({"Location": f"/runs/{outcome.created[0].run_id}", "Retry-After": "2"})
-    if outcome.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
-
-
-def _idempotency_key() -> str | None:
-    """The key without the quotes that the draft standard puts around it."""
-    sent = request.headers.get("Idempotency-Key")
-    if sent is None:
-        return None
-    key = sent.strip().strip('"')
-    if not 0 < len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
-        refuse(422, f"Idempotency-Key must have 1 to {LONGEST_KEY} printable ASCII characters.")
-    return key
+    return accepted(request_runs(body, idempotency_key()))
 
 
 @blp.route("/runs")
+@needs(READERS)
 @blp.arguments(RunsQuery, location="query")
 @blp.response(200, RunList)
 def list_runs(asked: dict[str, Any]) -> Response:
@@ -75,6 +47,7 @@ def list_runs(asked: dict[str, Any]) -> Response:
 
 
 @blp.route(f"/runs/{ID}")
+@needs(READERS)
 @blp.arguments(NoQuery, location="query", as_kwargs=True)
 @blp.response(200, RunSchema)
 def run(id: int) -> dict[str, Any]:
@@ -86,11 +59,10 @@ def run(id: int) -> dict[str, Any]:
 
 
 @blp.route(f"/runs/{ID}/cancel", methods=["POST"])
-@needs_key
+@needs(TRIGGER)
 @blp.arguments(NoQuery, location="query", as_kwargs=True)
 @blp.response(202, RunSchema)
 @blp.alt_response(409, description="The run has ended already")
-@blp.doc(**KEYED)
 def cancel(id: int) -> dict[str, Any]:
     """Cancel a queued run at once; ask a running one to stop at the end of its page."""
     with engine().begin() as tx:

@@ -6,6 +6,7 @@ from flask import g
 
 from ingest.catalog import catalog
 from webapp.arguments import Blueprint
+from webapp.auth import READERS, needs
 from webapp.queries import sources
 from webapp.schemas.asked import NoQuery
 from webapp.schemas.sources import SourceList
@@ -14,6 +15,7 @@ blp = Blueprint("sources", __name__, description="What is ingested, and where it
 
 
 @blp.route("/sources")
+@needs(READERS)
 @blp.arguments(NoQuery, location="query", as_kwargs=True)
 @blp.response(200, SourceList)
 def list_sources() -> dict[str, Any]:

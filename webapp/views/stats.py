@@ -5,6 +5,7 @@ from typing import Any
 from flask import g
 
 from webapp.arguments import Blueprint
+from webapp.auth import READERS, needs
 from webapp.queries import stats
 from webapp.schemas.asked import StatsQuery
 from webapp.schemas.sources import Stats
@@ -13,6 +14,7 @@ blp = Blueprint("stats", __name__, description="Numbers for dashboards and scrip
 
 
 @blp.route("/stats")
+@needs(READERS)
 @blp.arguments(StatsQuery, location="query")
 @blp.response(200, Stats)
 def show(asked: dict[str, Any]) -> dict[str, Any]:
