@@ -6,10 +6,12 @@ import click
 
 from cli.check import check
 from cli.flags import flags, wants
+from cli.keys import keys
 from cli.migrate import migrate
 from cli.preview import preview
 from cli.problems import CODES, explained
 from cli.rejects import rejects
+from cli.replay import replay
 from cli.run import run
 from cli.runs import runs
 from cli.sources import sources
@@ -36,7 +38,7 @@ def kasparro() -> None:
     """
 
 
-for command in (check, preview, run, status, runs, rejects, sources, migrate):
+for command in (check, preview, run, status, runs, rejects, replay, sources, migrate, keys):
     kasparro.add_command(command)
 
 

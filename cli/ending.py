@@ -8,6 +8,7 @@ from sqlalchemy import Row
 from cli.documents import RUN_COLUMNS, run_document, run_row
 from cli.output import complain, hint, print_lines, print_table
 from cli.problems import AWAY_KINDS, FAILED, OK, REJECTS, Quit, failure_code
+from models import REPLAYS
 
 # An upstream that is away is told from a run that failed only when nothing else is wrong.
 WORST = (FAILED, failure_code(AWAY_KINDS[0]), REJECTS, OK)
@@ -27,11 +28,17 @@ def leave(rows: Sequence[Row[Any]], *, fail_on_rejects: bool) -> None:
         if row.state != "succeeded":
             _complain(row)
     if rejected := [row for row in rows if row.rejected]:
-        hint(f"kasparro rejects --run {rejected[0].id}" if len(rejected) == 1 else "kasparro rejects")
+        hint(_where(rejected[0]) if len(rejected) == 1 else "kasparro rejects")
     elif rows and all(row.state == "succeeded" for row in rows):
         hint("kasparro status")
     if code := min((_code(row, fail_on_rejects) for row in rows), key=WORST.index, default=OK):
         raise Quit(code)
+
+
+def _where(row: Row[Any]) -> str:
+    """The command that shows a run's rejects; what a replay judged belongs to the runs that fetched it."""
+    wanted = f"--source {row.source}" if row.mode in REPLAYS else f"--run {row.id}"
+    return f"kasparro rejects {wanted}"
 
 
 def _complain(row: Row[Any]) -> None:

@@ -100,7 +100,7 @@ def failure_code(kind: str | None) -> int:
 def _database(error: Exception) -> Problem | None:
     from sqlalchemy import exc
 
-    if isinstance(error, exc.OperationalError | exc.InterfaceError):
+    if isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError):
         why = first_line(error.orig)
         return Problem(f"PostgreSQL (DATABASE_URL): {why}", code=SERVERS, next="kasparro check")
     if isinstance(error, exc.ProgrammingError) and getattr(error.orig, "pgcode", "") in ("42P01", "42703"):

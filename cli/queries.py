@@ -1,16 +1,17 @@
-"""Every statement of the command line: reads, and the two switches that people have.
+"""Every statement of the command line: reads alone. What changes anything is in `ingest`.
 
-The caller opens the transaction. Runs are requested and cancelled by `ingest.runs`.
+The caller opens the transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Lateral, Row, Select, func, select, true, update
+from sqlalchemy import Connection, Lateral, Row, Select, func, select, true
 
 from ingest.declared import Dataset
+from ingest.kept import page_is_there
 from ingest.normalize.fields import dataset_table
-from models import Reject, Run, Source
+from models import PULLS, Reject, Run, Source
 
 ERROR = "error_message"
 LAST = ("id", "state", "created_at", "started_at", "finished_at", ERROR)
@@ -43,25 +44,9 @@ def _filtered(query: Select[Any], table: Any, wanted: Mapping[str, Sequence[Any]
 
 
 def reject(tx: Connection, reject_id: int) -> Row[Any] | None:
-    """One reject."""
-    return tx.execute(select(Reject.__table__).where(Reject.id == reject_id)).one_or_none()
-
-
-def dismiss(tx: Connection, ids: Sequence[int]) -> list[int]:
-    """Dismiss those of the rejects that are open; return their ids."""
-    rows = tx.execute(
-        update(Reject)
-        .where(Reject.id.in_(ids), Reject.state == "open")
-        .values(state="dismissed", updated_at=func.now())
-        .returning(Reject.id)
-    )
-    return sorted(row.id for row in rows)
-
-
-def switch(tx: Connection, source: str, *, enabled: bool) -> bool:
-    """Let the source be scheduled or not; False when the database does not know it."""
-    changed = update(Source).where(Source.name == source).values(enabled=enabled, updated_at=func.now())
-    return tx.execute(changed.returning(Source.name)).one_or_none() is not None
+    """One reject, and whether its raw page is still there."""
+    found = select(Reject.__table__, page_is_there().label("raw_page_kept"))
+    return tx.execute(found.where(Reject.id == reject_id)).one_or_none()
 
 
 def switches(tx: Connection) -> dict[str, bool]:
@@ -70,7 +55,7 @@ def switches(tx: Connection) -> dict[str, bool]:
 
 
 def standing(tx: Connection) -> dict[str, Row[Any]]:
-    """By source: `enabled`, its last run (`LAST`), `last_success_at` and `rejects_open`."""
+    """By source: `enabled`, its last pull (`LAST`), `last_success_at` and `rejects_open`."""
     last = _latest("last")
     good = _latest("good", Run.state == "succeeded")
     rejects = (
@@ -89,7 +74,7 @@ def standing(tx: Connection) -> dict[str, Row[Any]]:
 
 
 def _latest(name: str, *conditions: Any) -> Lateral:
-    mine = select(Run).where(Run.source == Source.name, *conditions)
+    mine = select(Run).where(Run.source == Source.name, Run.mode.in_(PULLS), *conditions)
     return mine.order_by(Run.id.desc()).limit(1).lateral(name)
 
 

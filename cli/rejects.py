@@ -7,6 +7,7 @@ import click
 from cli.flags import Listing, flags, wants
 
 LISTED = ("id", "source", "run_id", "position", "key", "field", "reason", "message", "state")
+MOST_NAMED = 20
 
 
 @click.group(cls=Listing)
@@ -82,18 +83,30 @@ def show(reject_id: int) -> None:
 
 
 @rejects.command()
-@click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
+@click.argument("ids", metavar="[ID]...", type=int, nargs=-1)
+@click.option("--source", "sources", multiple=True, help="Those of this source; may be repeated.")
+@click.option("--reason", "reasons", multiple=True, help="Those with this reason code; may be repeated.")
 @flags
-def dismiss(ids: tuple[int, ...]) -> None:
-    """Say that rejects need no more attention. A record that comes back bad is set aside again."""
-    from cli import queries
+def dismiss(ids: tuple[int, ...], sources: tuple[str, ...], reasons: tuple[str, ...]) -> None:
+    """Say that open rejects need no more attention: those with these IDs, or all that the options name.
+
+    A record that comes back bad is set aside again.
+    """
+    if not (ids or sources or reasons):
+        raise click.UsageError("name at least one ID, or --source, or --reason")
     from cli.output import note, print_json
+    from ingest import verdicts
     from ingest.db import engine
 
     with engine().begin() as tx:
-        done = queries.dismiss(tx, ids)
+        done = verdicts.dismiss(tx, ids=ids, sources=sources, reasons=reasons)
     if wants("json"):
         return print_json({"dismissed": done})
-    click.echo(f"dismissed: {', '.join(map(str, done)) or 'none'}")
+    click.echo(f"dismissed: {_named(done)}")
     if others := sorted(set(ids) - set(done)):
         note(f"not open, or not there: {', '.join(map(str, others))}")
+
+
+def _named(ids: list[int]) -> str:
+    """Some ids by name, many by number."""
+    return f"{len(ids):,} rejects" if len(ids) > MOST_NAMED else ", ".join(map(str, ids)) or "none"

@@ -50,7 +50,8 @@ def run(
 
     deadline = time.monotonic() + timeout
     with quiet():
-        asked = asking.ask(sources, mode="full" if full else "incremental")
+        mode = "full" if full else "incremental"
+        asked = asking.ask(sources, mode=mode, deadline=None if detach else deadline)
         if local:
             rows = work([one.run_id for one in asked], deadline=deadline)
         elif detach:

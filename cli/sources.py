@@ -88,14 +88,14 @@ def resume(name: str) -> None:
 
 
 def _switch(name: str, *, enabled: bool) -> None:
-    from cli import queries
     from cli.output import hint, print_json
     from cli.ready import check_migrated, named
     from ingest.db import engine
+    from ingest.registry import switch
 
     with engine().begin() as tx:
         check_migrated(tx, named([name]))
-        queries.switch(tx, name, enabled=enabled)
+        switch(tx, name, enabled=enabled)
     if wants("json"):
         return print_json({"source": name, "enabled": enabled})
     click.echo(f"{name} is {'on its schedule' if enabled else 'paused'}")

@@ -21,6 +21,8 @@ from ingest.execute import execute
 from ingest.settings import settings
 
 AGAIN_AFTER = 1.0
+# The commands that take up a run of another mode than a pull's.
+AGAIN = {"replay": "replay", "reload": "replay --all"}
 
 
 def work(ids: Sequence[int], *, deadline: float) -> list[Row[Any]]:
@@ -58,7 +60,7 @@ def _execute(run_id: int, stopping: Callable[[], bool]) -> None:
 def _put_back(row: Row[Any], code: int) -> Problem:
     why = f" ({row.error_message})" if row.error_message else ""
     message = f"run {row.id} of {row.source} is {row.state}{why}; it goes on from its last page"
-    return Problem(message, code=code, next=f"kasparro run {row.source} --local")
+    return Problem(message, code=code, next=f"kasparro {AGAIN.get(row.mode, 'run')} {row.source} --local")
 
 
 def _rows(ids: Sequence[int]) -> list[Row[Any]]:
