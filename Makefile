@@ -4,6 +4,12 @@
 PYTHON ?= python3
 ARGS ?=
 TESTS ?= 1
+SEED ?= 1
+N ?= 200
+FIRST ?= 1
+RUNS ?= 3000
+KILLS ?= 30
+ROUNDS ?= 100
 BIN := .venv/bin
 RUN := .venv/.installed
 DEV := .venv/.installed-dev
@@ -13,7 +19,7 @@ NO_VENV := $(PYTHON) cannot make virtual environments. On Debian or Ubuntu: apt-
 NO_COMPOSE := Docker with the compose plugin is needed for this. Without Docker: make demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test smoke check bench up down logs clean
+.PHONY: help demo run test smoke check audit bench clean up down logs crash chaos broker zombies recovery memory seeded-bugs
 
 ##@ Try it, without Docker
 
@@ -28,12 +34,17 @@ run: $(RUN) ## The same with the real upstream APIs
 test: $(DEV) ## Run the tests; some of them: make test ARGS="-k pipeline"
 	@exec $(BIN)/python -m pytest $(ARGS)
 
-check: $(DEV) ## Format, lint, types, imports, then the tests (TESTS=0 leaves those out)
+check: $(DEV) ## Format, lint, types, imports, security, then the tests (TESTS=0 leaves those out)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy ingest models
 	$(BIN)/lint-imports
+	$(BIN)/bandit -c pyproject.toml -q -r ingest models tasks webapp cli deploy migrations celeryconfig.py
 	@if [ "$(TESTS)" != 0 ]; then exec $(BIN)/python -m pytest $(ARGS); fi
+
+audit: $(RUN) ## Look the pinned packages up among the known vulnerabilities; needs the network
+	@$(PYTHON) -m venv --clear .venv/audit && .venv/audit/bin/pip install -q --disable-pip-version-check pip-audit==2.10.1
+	@exec .venv/audit/bin/pip-audit -r requirements.txt --no-deps --disable-pip
 
 smoke: $(RUN) ## Start the whole system, use it as a stranger would, stop it
 	@exec $(BIN)/python -m local.smoke $(ARGS)
@@ -44,6 +55,29 @@ bench: $(RUN) ## Measure the main path beside bare COPY: make bench ARGS="--rows
 clean: ## Remove caches and .venv; data (.data) and secrets (.env) stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench/out
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Prove it: each ends by itself, prints its figures, and fails on any violation
+
+crash: $(DEV) ## Kill a worker at every operation of a run, once and twice
+	@exec $(BIN)/python -m tests.proofs.crash $(ARGS)
+
+chaos: $(DEV) ## Random faults from a seed: make chaos N=200 SEED=1
+	@exec $(BIN)/python -m tests.proofs.chaos --iterations $(N) --seed $(SEED) --first $(FIRST)
+
+broker: $(DEV) ## Lose messages by the thousand: make broker RUNS=3000 KILLS=30
+	@exec $(BIN)/python -m tests.proofs.broker --runs $(RUNS) --kills $(KILLS) --seed $(SEED)
+
+zombies: $(DEV) ## Wake workers that were stopped past their lease: make zombies ROUNDS=100
+	@exec $(BIN)/python -m tests.proofs.zombies --rounds $(ROUNDS) --seed $(SEED)
+
+recovery: $(DEV) ## The time from the end of a fault to the next commit
+	@exec $(BIN)/python -m tests.proofs.recovery $(ARGS)
+
+memory: $(DEV) ## A gigabyte in every awkward shape, each in 400 MB: make memory ARGS="--mb 100"
+	@exec $(BIN)/python -m tests.proofs.memory $(ARGS)
+
+seeded-bugs: $(DEV) ## Put small faults into a copy, one at a time; the tests have to notice each
+	@exec $(BIN)/python -m tests.proofs.seeded_bugs $(ARGS)
 
 ##@ Run it in containers
 
@@ -63,7 +97,7 @@ help:
 	@if [ -t 1 ]; then bold='\033[1m' blue='\033[36m' off='\033[0m'; fi; \
 	awk -v bold="$$bold" -v blue="$$blue" -v off="$$off" 'BEGIN { FS = ":.*## "; print "make TARGET" } \
 	  /^##@ / { printf "\n%s%s%s\n", bold, substr($$0, 5), off } \
-	  /^[a-z]+:.*## / { printf "  %s%-8s%s %s\n", blue, $$1, off, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  %s%-11s%s %s\n", blue, $$1, off, $$2 }' $(MAKEFILE_LIST)
 
 .env:
 	@$(PYTHON) local/dotenv.py
