@@ -39,9 +39,26 @@ def _forget_inherited_connections(**_: Any) -> None:
     db.engine.cache_clear()
 
 
+@signals.worker_init.connect
+@signals.beat_init.connect
+def _expect_the_right_password(**_: Any) -> None:
+    """Celery would try again for ever. A Redis that is away is another matter: it may come."""
+    try:
+        with connect(settings().redis_url, timeout=5) as client:
+            client.ping()
+    except redis.AuthenticationError as error:
+        raise SystemExit(f"Redis does not let us in: {error} Mend the password in REDIS_URL.") from None
+    except redis.RedisError as error:
+        logger.warning("redis away at start", error=type(error).__name__)
+
+
 @signals.heartbeat_sent.connect
-def _show_sign_of_life(sender: Any, **_: Any) -> None:
-    role = sender.eventer.hostname.partition("@")[0]
+def _beat_of_worker(sender: Any, **_: Any) -> None:
+    show_sign_of_life(sender.eventer.hostname.partition("@")[0])
+
+
+def show_sign_of_life(role: str) -> None:
+    """Note that the role is alive. What fails is told, and stops nothing."""
     try:
         with connect(settings().redis_url) as client:
             beat(client, role)

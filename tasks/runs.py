@@ -1,5 +1,6 @@
 """The wake-up call for a run, and how it is sent."""
 
+import redis
 import structlog
 from kombu.exceptions import OperationalError
 
@@ -9,13 +10,12 @@ from ingest.db import engine
 from ingest.execute import execute
 from ingest.heartbeat import connect
 from ingest.settings import settings
-from tasks import app
+from tasks import EXPIRES, app
 from tasks.life import stopping
 
 log = structlog.get_logger()
 
-# Reconcile publishes again what still waits, so messages need not pile up behind busy workers.
-EXPIRES = 60
+MOST_IN_LINE = 100
 
 
 @app.task(name="run", bind=True)
@@ -26,6 +26,9 @@ def run(self, run_id: int) -> str:
         outcome = execute(engine(), broker, catalog(), settings(), run_id, worker=worker, stopping=stopping)
     if outcome == "put back":
         publish_waiting()
+    elif outcome == "locked":
+        with engine().begin() as tx:
+            runs.told_too_early(tx, run_id)
     return outcome
 
 
@@ -46,9 +49,28 @@ def publish(run_id: int, source: str | None = None) -> bool:
 
 
 def publish_waiting() -> list[int]:
-    """Publish every run that waits without a worker having been told, or whose worker is gone."""
+    """Publish runs that wait without a worker having been told, or whose worker is gone; their ids.
+
+    While many wake-ups are in line none are added: what waits behind long runs is not lost.
+    """
+    if _in_line() >= MOST_IN_LINE:
+        return []
     with engine().begin() as tx:
         waiting = runs.to_publish(tx)
     for run_id, source in waiting:
         publish(run_id, source)
     return [run_id for run_id, _ in waiting]
+
+
+def queue() -> str:
+    """The queue of the wake-ups, as kombu names its list in Redis."""
+    return f"{app.conf.broker_transport_options['global_keyprefix']}etl.run"
+
+
+def _in_line() -> int:
+    """How many wake-ups are in the queue; 0 also when nobody can tell, for then publishing says so itself."""
+    try:
+        with connect(settings().redis_url) as broker:
+            return int(broker.llen(queue()))
+    except redis.RedisError:
+        return 0

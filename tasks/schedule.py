@@ -8,27 +8,22 @@ from celery.schedules import crontab, schedule
 from ingest.catalog import catalog
 from ingest.declared import Source
 from ingest.settings import settings
-from tasks import app
+from tasks import EXPIRES, app
 from tasks.upkeep import prune, reconcile, tick
 
 
 @app.on_after_finalize.connect
 def plan(sender: Celery, **_: Any) -> None:
-    """Give Beat its entries. A tick that nobody takes expires with its interval, so none pile up."""
-    every = settings().reconcile_every
-    sender.add_periodic_task(every, reconcile.s(), name="reconcile", expires=every)
-    sender.add_periodic_task(crontab(minute="17", hour="3"), prune.s(), name="prune", expires=3600)
+    """Give Beat its entries. What nobody takes expires, so that none pile up; late ticks are harmless."""
+    sender.add_periodic_task(settings().reconcile_every, reconcile.s(), name="reconcile", expires=EXPIRES)
+    sender.add_periodic_task(crontab(minute="17", hour="3"), prune.s(), name="prune", expires=EXPIRES)
     for source in catalog().sources.values():
         if when := _when(source):
             entry = {"name": f"tick {source.name}", "shadow": f"tick {source.name}"}
-            sender.add_periodic_task(when, tick.s(source.name), expires=_expires(source), **entry)
+            sender.add_periodic_task(when, tick.s(source.name), expires=EXPIRES, **entry)
 
 
 def _when(source: Source) -> schedule | crontab | None:
     if source.every is not None:
         return schedule(source.every)
     return crontab.from_string(source.cron) if source.cron else None
-
-
-def _expires(source: Source) -> float:
-    return source.every.total_seconds() if source.every is not None else 60.0

@@ -9,9 +9,11 @@ from sqlalchemy import text
 
 from ingest import runs
 from ingest.db import engine
+from ingest.heartbeat import connect
+from ingest.lock import SourceLock
 from ingest.settings import ROOT
 from local.sandbox.coingecko import coin_id
-from tasks.runs import publish
+from tasks.runs import MOST_IN_LINE, publish, publish_waiting, queue
 from tasks.upkeep import reconcile, tick
 from tests.tasks.system import one, wait_until
 
@@ -138,6 +140,38 @@ def test_lost_message_costs_only_time(declare, running, box):
     row = wait_until(lambda: ended(requested.run_id), what="the run")
 
     assert row["state"] == "succeeded"
+
+
+def test_run_requested_while_the_last_one_leaves_waits_for_one_look(declare, redis_url, running):
+    """The last run has ended in PostgreSQL and not given its lock up yet: its successor is told too early."""
+    declare()
+    with connect(redis_url) as broker:
+        SourceLock(broker, "coins", seconds=60).acquire()
+    run_id = request()
+
+    running.start("worker")
+
+    wait_until(lambda: one(engine(), RUN, id=run_id)["published_at"] is None, what="the worker's answer")
+    with engine().begin() as tx:
+        assert runs.to_publish(tx) == [(run_id, "coins")]
+
+
+def test_wake_ups_do_not_pile_up(declare, redis_url):
+    """What waits behind long runs looks lost after five seconds; the line stays short all the same."""
+    declare()
+    with engine().begin() as tx:
+        requested = runs.request(tx, "coins", trigger="api")
+
+    for _ in range(MOST_IN_LINE + 20):
+        with engine().begin() as tx:
+            tx.execute(text("UPDATE runs SET published_at = now() - interval '1 minute'"))
+        publish_waiting()
+
+    with connect(redis_url) as broker:
+        assert broker.llen(queue()) == MOST_IN_LINE
+        broker.delete(queue())
+        assert publish_waiting() == [requested.run_id]
+        assert publish_waiting() == []
 
 
 def test_redis_away_is_told(declare, running):
