@@ -19,7 +19,7 @@ NO_VENV := $(PYTHON) cannot make virtual environments. On Debian or Ubuntu: apt-
 NO_COMPOSE := Docker with the compose plugin is needed for this. Without Docker: make demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test smoke check audit bench clean up down logs crash chaos broker zombies recovery memory seeded-bugs
+.PHONY: help demo run test smoke check audit bench clean up down logs crash chaos broker zombies recovery memory leaks seeded-bugs
 
 ##@ Try it, without Docker
 
@@ -75,6 +75,9 @@ recovery: $(DEV) ## The time from the end of a fault to the next commit
 
 memory: $(DEV) ## A gigabyte in every awkward shape, each in 400 MB: make memory ARGS="--mb 100"
 	@exec $(BIN)/python -m tests.proofs.memory $(ARGS)
+
+leaks: $(DEV) ## A thousand runs in one process, watching files, threads and memory
+	@exec $(BIN)/python -m tests.proofs.leaks $(ARGS)
 
 seeded-bugs: $(DEV) ## Put small faults into a copy, one at a time; the tests have to notice each
 	@exec $(BIN)/python -m tests.proofs.seeded_bugs $(ARGS)

@@ -18,7 +18,7 @@ from tests.servers import Servers, servers
 # A shell that starts us in the background has SIGINT ignored, and every child of ours would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The upstreams of tests are on loopback; tests/http/test_addresses.py shows that nothing goes there without it.
+# The upstreams of tests are on loopback; tests/http/test_addresses.py shows that it needs this.
 os.environ["ALLOW_PRIVATE"] = "true"
 
 API_KEY = "test-key-0123456789abcdef"

@@ -11,7 +11,8 @@ import pytest
 from local import dotenv
 from tests.local.processes import ROOT
 
-TARGETS = {"demo", "run", "test", "smoke", "check", "bench", "clean", "up", "down", "logs"}
+PROOFS = {"crash", "chaos", "broker", "zombies", "recovery", "memory", "leaks", "seeded-bugs"}
+TARGETS = {"demo", "run", "test", "smoke", "check", "audit", "bench", "clean", "up", "down", "logs", *PROOFS}
 EXAMPLE = "# Needed\nAPI_KEY=\nPOSTGRES_PASSWORD=change-me\n# FLOWER_PASSWORD=\nPORT=8000\n"
 
 
@@ -29,7 +30,7 @@ def call(*command: str, cwd: Path = ROOT, **variables: str) -> subprocess.Comple
 def test_make_prints_its_targets() -> None:
     printed = call("make").stdout
 
-    assert set(re.findall(r"^  ([a-z]+) ", printed, re.MULTILINE)) == TARGETS
+    assert set(re.findall(r"^  ([a-z-]+) ", printed, re.MULTILINE)) == TARGETS
     assert "\033" not in printed
 
 

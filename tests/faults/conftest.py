@@ -1,0 +1,18 @@
+"""A shop whose API a test scripts; retries follow at once, for what is waited for is tested elsewhere."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.conftest import forget
+from tests.faults.shop import Shop
+
+
+@pytest.fixture
+def shop(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """The shop, not declared yet."""
+    monkeypatch.setenv("CATALOG_DIR", str(tmp_path))
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    forget()
+    return Shop(tmp_path, engine)
