@@ -11,6 +11,8 @@ RUNS ?= 3000
 KILLS ?= 30
 ROUNDS ?= 100
 BIN := .venv/bin
+# Many tests wait for real processes, so four at a time pay even on two cores.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile
 RUN := .venv/.installed
 DEV := .venv/.installed-dev
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
@@ -32,7 +34,7 @@ run: $(RUN) ## The same with the real upstream APIs
 ##@ Change it
 
 test: $(DEV) ## Run the tests; some of them: make test ARGS="-k pipeline"
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(PYTEST) $(ARGS)
 
 check: $(DEV) ## Format, lint, types, imports, security, then the tests (TESTS=0 leaves those out)
 	$(BIN)/ruff format --check .
@@ -40,7 +42,7 @@ check: $(DEV) ## Format, lint, types, imports, security, then the tests (TESTS=0
 	$(BIN)/mypy ingest models
 	$(BIN)/lint-imports
 	$(BIN)/bandit -c pyproject.toml -q -r ingest models tasks webapp cli deploy migrations celeryconfig.py
-	@if [ "$(TESTS)" != 0 ]; then exec $(BIN)/python -m pytest $(ARGS); fi
+	@if [ "$(TESTS)" != 0 ]; then exec $(PYTEST) $(ARGS); fi
 
 audit: $(RUN) ## Look the pinned packages up among the known vulnerabilities; needs the network
 	@$(PYTHON) -m venv --clear .venv/audit && .venv/audit/bin/pip install -q --disable-pip-version-check pip-audit==2.10.1
