@@ -70,7 +70,8 @@ def create(tx: Connection, name: str, scope: str, *, lasts: timedelta | None = N
     expires = None if lasts is None else func.now() + lasts
     row = {"prefix": prefix, "secret_sha256": _hash(secret), "name": name, "scope": scope}
     expires_at = tx.scalar(insert(ApiKey).values(**row, expires_at=expires).returning(ApiKey.expires_at))
-    log.info("key created", prefix=prefix, name=name, scope=scope, expires_at=expires_at)
+    until = None if expires_at is None else expires_at.isoformat()
+    log.info("key created", prefix=prefix, name=name, scope=scope, expires_at=until)
     return Created(f"{prefix}_{secret}", prefix, expires_at)
 
 

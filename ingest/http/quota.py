@@ -17,7 +17,7 @@ from limits.strategies import MovingWindowRateLimiter
 from ingest.errors import TryLater
 
 PREFIX = "kasparro:quota"
-WITHOUT_REDIS = 10.0
+WITHOUT_REDIS = 3.0
 # Nobody asks again before at least this long: the clocks of two machines differ a little.
 LEAST_WAIT = 0.005
 TIMEOUTS: dict[str, Any] = {"socket_timeout": 5, "socket_connect_timeout": 2}
