@@ -86,6 +86,29 @@ def test_ended_run_takes_no_more_pages(engine, shop):
     assert things(engine) == {}
 
 
+def test_whoever_lost_a_run_changes_nothing_of_it(engine, shop):
+    """Each of the doors is shut by itself, for not every way leads through two of them."""
+    zombie = begin(engine, shop)
+    expire(engine, zombie.run_id)
+    with engine.begin() as tx:
+        claims.claim(tx, zombie.run_id, worker="heir", lease=30)
+    before = run_row(engine, zombie.run_id)
+
+    for change in (
+        lambda tx: claims.guard(tx, zombie),
+        lambda tx: claims.renew(tx, zombie, lease=30),
+        lambda tx: claims.count(tx, zombie, dict.fromkeys(claims.COUNTERS, 1), None),
+        lambda tx: claims.finish(tx, zombie, "failed"),
+    ):
+        with pytest.raises(LeaseLost), engine.begin() as tx:
+            change(tx)
+    with engine.begin() as tx:
+        claims.started(tx, zombie, {"": {"done": 1}})
+        assert claims.hand_back(tx, zombie) is None
+
+    assert run_row(engine, zombie.run_id) == before
+
+
 def test_takeover_goes_on_from_checkpoint(engine):
     script = Script([[THING], [{"id": "b", "name": "thing"}]])
     source = thing_source(script)
@@ -99,6 +122,27 @@ def test_takeover_goes_on_from_checkpoint(engine):
     assert row["id"] == first.run_id
     assert (row["state"], row["attempts"], counts(row)) == ("succeeded", 1, {"fetched": 2, "inserted": 2})
     assert script.began == [{}, {"": {"done": 1}}]
+
+
+def test_full_run_begins_at_the_beginning(engine, shop):
+    """Whatever the checkpoint says; cut short, it goes on from what it has written itself."""
+    script = Script([[THING], [{"id": "b", "name": "thing"}], SourceBroken("gone", kind="network")])
+    source = thing_source(script)
+    run(engine, source)
+    assert run(engine, source)["mode"] == "incremental"
+    assert script.began == [{}, {"": {"done": 2}}]
+
+    claim = begin(engine, source, mode="full")
+    with Lease(engine, claim, None, seconds=30, every=8, stopping=lambda: counted(engine, claim)) as lease:
+        assert carry_out(engine, source, claim, None, lease) == "put back"
+    run(engine, source)
+
+    assert script.began[2:] == [{}, {"": {"done": 1}}]
+
+
+def counted(engine, claim):
+    """Whether the run has loaded a page."""
+    return run_row(engine, claim.run_id)["pages"] > 0
 
 
 def test_waiting_costs_no_attempt(engine, shop):

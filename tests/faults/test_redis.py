@@ -123,35 +123,46 @@ def test_lock_ends_with_its_holder(place, processes):
 @contextmanager
 def slow(place: Stage):
     """A fifth of a second before each piece, either way."""
-    place.redis.weather.delay = 0.2
-    yield
-    place.redis.weather.delay = 0.0
+    with weather(place, delay=0.2):
+        yield
 
 
 @contextmanager
 def trickling(place: Stage):
     """Byte by byte."""
-    place.redis.weather.trickle, place.redis.weather.delay = True, 0.0005
-    yield
-    place.redis.weather.trickle, place.redis.weather.delay = False, 0.0
+    with weather(place, trickle=True):
+        yield
+
+
+@contextmanager
+def weather(place: Stage, *, delay=0.0, trickle=False):
+    """What the wire to Redis does, for a while."""
+    wire = place.redis.weather
+    wire.delay, wire.trickle = delay, trickle
+    try:
+        yield
+    finally:
+        wire.delay, wire.trickle = 0.0, False
 
 
 @contextmanager
 def breaking(place: Stage):
     """Every connection is reset as the run passes each of its pages."""
     place.shop.between = lambda shelf: place.redis.cut()
-    yield
+    try:
+        yield
+    finally:
+        place.shop.between = lambda shelf: None
 
 
-@pytest.mark.parametrize("weather", [slow, trickling, breaking])
-def test_bad_wire(place, processes, weather):
+@pytest.mark.parametrize("fault", [slow, trickling, breaking])
+def test_bad_wire(place, processes, fault):
     """R8: it takes longer, and nothing is wrong."""
-    began = time.monotonic()
-    with weather(place):
+    with fault(place):
         run_id = place.request(ONE.name, mode="full", wake=False)
-        row = place.wait([run_id])[run_id]
+        row = place.wait([run_id], seconds=120)[run_id]
 
-    assert (row.state, time.monotonic() - began < 60) == ("succeeded", True)
+    assert row.state == "succeeded"
     assert checker.violations(place.db, place.shop) == []
 
 

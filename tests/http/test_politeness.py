@@ -9,7 +9,7 @@ import pytest
 
 from ingest.errors import SourceBroken, Stopped, TryLater
 from ingest.http.backoff import CAP, LONGEST_PAUSE, backoff, retry_after
-from ingest.http.quota import Quota
+from ingest.http.quota import WITHOUT_REDIS, Quota
 from tests.http.asking import client, request
 from tests.upstream import answer, upstream
 
@@ -158,7 +158,7 @@ def test_without_redis_nothing_is_fetched():
         with pytest.raises(TryLater, match="Redis is away") as caught:
             http.fetch(request(server, rate="1/second"))
 
-        assert caught.value.seconds == 10
+        assert caught.value.seconds == WITHOUT_REDIS
         assert server.journal == []
 
 

@@ -26,6 +26,7 @@ def test_key_counts_only_in_the_header(client: FlaskClient) -> None:
 
 
 def test_key_is_not_logged(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     post(client, {"source": "prices"})
     client.get(f"/data?x-api-key={API_KEY}")
     client.post("/run-etl", headers={"x-api-key": "a-wrong-key-of-somebody"})
