@@ -24,6 +24,8 @@ from tests.kit.verdict import Verdict
 LEASE = 2.0
 # Long enough for a killed worker, its lease, and PostgreSQL's recovery; far above what is measured.
 PATIENCE = 60.0
+# Every raw page is looked at after each iteration, so the tables are emptied now and then.
+ERA = 25
 # What happens to lists, and how often. Bad records are few: a run of rejects alone would be stopped as drift.
 HAPPENS = {"add": 6, "late": 4, "bad": 1, "change": 8, "remove": 5}
 
@@ -126,6 +128,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 break
             if number % 10 == 0:
                 verdict.say(f"{number} iterations, {processes.restarts} processes started again")
+            if number % ERA == 0:
+                for shelf in place.shop.shelves.values():
+                    place.empty(shelf)
     for name, times in sorted(made.items()):
         verdict.say(f"{times:5} times: {name}")
     return verdict.finish()

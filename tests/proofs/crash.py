@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             batch = cases[begin : begin + LANES]
             lanes = shelves[1 : len(batch) + 1]
             for shelf in lanes:
-                _empty(place, shelf)
+                place.empty(shelf)
             for name, wrong in play(place, lanes, batch).items():
                 verdict.case(name, wrong, quiet=True)
         last = max((line["nth"] for line in kills() if line["at"] in (BEFORE, AFTER)), default=0)
@@ -112,13 +112,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         verdict.case("at rest", checker.at_rest(place.db, place.broker, lease=place.lease))
     return verdict.finish()
-
-
-def _empty(place: Stage, shelf: Shelf) -> None:
-    """Forget what the source has brought, so that the next run is the canonical one again."""
-    with place.db.begin() as tx:
-        for table in ("things", "rejects", "raw_data", "checkpoints", "runs"):
-            tx.exec_driver_sql(f"DELETE FROM {table} WHERE source = %s", (shelf.name,))
 
 
 if __name__ == "__main__":
