@@ -51,9 +51,14 @@ def write_by_halves(
                 waiting += [part[middle:], part[:middle]]
             else:
                 refused.append(_refused(part, error))
-        if len(refused) > MOST_REFUSED:
-            raise _too_many(table, refused)
+        check_refused(table, refused)
     return written, refused
+
+
+def check_refused(table: str, refused: list[Refused]) -> None:
+    """Raise SourceBroken when more than MOST_REFUSED rows of a page are refused."""
+    if len(refused) > MOST_REFUSED:
+        raise _too_many(table, refused)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import polars as pl
 from psycopg2 import sql
 from sqlalchemy import Connection, text
 
-from ingest.by_halves import Refused, write_by_halves
+from ingest.by_halves import Refused, check_refused, write_by_halves
 from ingest.claims import Claim
 from ingest.copy_in import copy_in, own_cursor
 from ingest.declared import Dataset, Source
@@ -22,13 +22,14 @@ def write(
     """Bring the table in line with the good rows of a page; return the counts and what PostgreSQL refused.
 
     Of equal keys the last counts (or the newest, where the dataset says what is newest); when PostgreSQL
-    refuses that one, it is the turn of the one before.
+    refuses that one, it is the turn of the one before. Raises SourceBroken when too many are refused.
     """
     counts, refused = Counter[str](), list[Refused]()
     while not good.is_empty():
         counted, found = _write_folded(tx, source, claim, raw_id, fold(good, source.dataset))
         counts += counted
         refused += found
+        check_refused(source.dataset.name, refused)
         good = good.filter(
             pl.col("key").is_in([row.key for row in found])
             & ~pl.col("index").is_in([row.index for row in found])

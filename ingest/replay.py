@@ -54,6 +54,7 @@ def judge_page(db: Engine, source: Source, claim: Claim, kept: Kept, stand: Posi
         claims.guard(tx, claim)
         if claim.mode == "replay":
             good = _certainly_newest(tx, source, kept, good)
+            frame, good = _with_rivals(source, kept, frame, good)
         counts = store.load_again(tx, source, claim, kept.id, good, rejects, frame)
         claims.count(tx, claim, counts, stand)
     log.info("page judged again", raw_id=kept.id, **counts)
@@ -72,7 +73,12 @@ def _waiting(frame: Frame, kept: Kept) -> Frame:
     numbers = [frame.index[row] for row in rows]
     rejects = [reject for reject in frame.rejects if reject.index in kept.waiting]
     lost = sorted(kept.waiting.keys() - {*numbers, *(reject.index for reject in rejects)})
-    rejects += [_not_found(kept, number) for number in lost]
+    return _picked(frame, rows, [*rejects, *(_not_found(kept, number) for number in lost)])
+
+
+def _picked(frame: Frame, rows: list[int], rejects: list[Reject]) -> Frame:
+    """Some rows of a frame, in its order."""
+    numbers = [frame.index[row] for row in rows]
     return Frame(frame.cells[rows], numbers, rejects, lambda row: frame.record(rows[row]))
 
 
@@ -92,6 +98,23 @@ def _certainly_newest(tx: Connection, source: Source, kept: Kept, good: pl.DataF
     other = good.filter(good["key"].ne_missing(pl.Series(known, dtype=pl.String)))
     _, changed, _ = items.classify(tx, source, other)
     return good.filter(~pl.col("index").is_in(changed["index"].to_list()))
+
+
+def _with_rivals(source: Source, kept: Kept, frame: Frame, good: pl.DataFrame) -> tuple[Frame, pl.DataFrame]:
+    """Judge with them the other records of the page that have their keys: of equal keys one counts.
+
+    A rival that the page brought unchanged stands under an older page, and would seem to be older itself.
+    """
+    whole = decode(kept.page, source)
+    judged, _ = normalize(whole, source)
+    rivals = judged.filter(
+        pl.col("key").is_in(good["key"].to_list()) & ~pl.col("index").is_in(list(kept.waiting))
+    )
+    if rivals.is_empty():
+        return frame, good
+    numbers = {*frame.index, *rivals["index"]}
+    rows = [row for row, number in enumerate(whole.index) if number in numbers]
+    return _picked(whole, rows, list(frame.rejects)), pl.concat([good, rivals]).sort("index")
 
 
 def _pass_over(db: Engine, claim: Claim, stand: Position) -> Position:

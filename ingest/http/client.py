@@ -104,8 +104,8 @@ class Http:
         """Why there is no further attempt; None when there is one."""
         if attempt > request.retries:
             return f"attempts: {attempt}"
-        # Where the upstream said when to ask again, it asked for it.
-        if hiccup.after is None and not self._retries.spend():
+        # Where the upstream said when to ask again, it asked for it; "at once" is no such word.
+        if not hiccup.after and not self._retries.spend():
             return f"attempts: {attempt}; this run has asked again more than {self._retries}"
         return None
 

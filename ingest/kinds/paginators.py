@@ -121,9 +121,25 @@ def _by_url(request: Request, state: State, find: Callable[[Answer], Any]) -> St
 
 
 def _at(request: Request, state: State) -> Request:
-    """The request at a saved URL, with the parameters that were kept out of it."""
+    """The request at a saved URL, with the parameters and the parts of its path that were kept out of it."""
     kept = {name: request.params[name] for name in state.get("with", ()) if name in request.params}
-    return replace(request, url=state["url"], params=kept)
+    url = state["url"]
+    for mark, text in _marks(request):
+        url = url.replace(mark, text)
+    return replace(request, url=url, params=kept)
+
+
+def _marks(request: Request) -> list[tuple[str, str]]:
+    """What stands in a saved URL for each secret of the path. A URL that is sent holds no braces."""
+    return [(f"${{{number}}}", text) for number, text in enumerate(sorted(request.hidden))]
+
+
+def _without_secrets(url: str, request: Request) -> str:
+    parts = urlsplit(url)
+    path = parts.path
+    for mark, text in _marks(request):
+        path = path.replace(text, mark)
+    return urlunsplit(parts._replace(path=path))
 
 
 @dataclass
@@ -184,9 +200,9 @@ def _next(request: Request, at: str, value: Any) -> State:
     query = parse_qsl(parts.query, keep_blank_values=True)
     secret = (request.auth or {}).get("name") if (request.auth or {}).get("type") == "query" else None
     if not any(name == secret or value in request.secrets for name, value in query):
-        return {"url": target}
+        return {"url": _without_secrets(target, request)}
     kept = [(name, value) for name, value in query if name != secret and value not in request.secrets]
-    url = urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept), ""))
+    url = _without_secrets(urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept), "")), request)
     names = sorted({name for name, value in query if value in request.secrets} & request.params.keys())
     return {"url": url, "with": names} if names else {"url": url}
 

@@ -150,7 +150,7 @@ def test_earlier_record_of_the_page_gives_way(engine):
 
     row = run(engine, source, mode="replay")
 
-    assert counts(row) == {"fetched": 1, "superseded": 1}
+    assert counts(row) == {"fetched": 2, "unchanged": 1, "superseded": 1}
     assert provenance(engine) == [("a", "good", 1)]
 
 
@@ -160,6 +160,18 @@ def test_nothing_to_do_succeeds(engine):
     row = run(engine, source, mode="replay")
 
     assert (row["state"], row["pages"], counts(row)) == ("succeeded", 0, {})
+
+
+def test_later_record_of_the_page_that_stands_already_is_not_undone(engine):
+    """It came before too, so the page left no trace of it: the row stands under the older page."""
+    source = pulled(engine, [thing("a", "good")], [thing("a", "odd"), thing("a", "good")])
+    assert rejects(engine) == [("a", "open", "not_in_list")]
+
+    row = run(engine, source, mode="replay")
+
+    assert provenance(engine) == [("a", "good", 0)]
+    assert counts(row) == {"fetched": 2, "unchanged": 1, "superseded": 1}
+    assert rejects(engine) == [("a", "resolved", "not_in_list")]
 
 
 @pytest.mark.parametrize("mode", ["replay", "reload"])

@@ -164,9 +164,10 @@ def test_costs_one_savepoint_a_page(engine: Engine, database: str) -> None:
     assert not [statement for statement in asked if statement.startswith("ROLLBACK")]
 
 
-def test_no_row_is_taken(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("keys", [20, 1], ids=["each a key", "one key"])
+def test_no_row_is_taken(engine: Engine, monkeypatch: pytest.MonkeyPatch, keys: int) -> None:
     """Where a table refuses everything it is not the records' fault: the run fails and says where to look."""
-    source = thing_source(Script([[thing(str(number), name="bad") for number in range(20)]]))
+    source = thing_source(Script([[thing(str(number % keys), name="bad") for number in range(20)]]))
     declare(engine, source)
     no_thing_named_bad(engine)
     monkeypatch.setattr(by_halves, "MOST_REFUSED", 10)  # a thousand would only take longer

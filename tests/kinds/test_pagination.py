@@ -1,5 +1,7 @@
 """Every paginator: what it asks, where it resumes, and what it does not fall for."""
 
+import json
+
 import pytest
 import structlog
 
@@ -186,6 +188,26 @@ def test_cursor_goes_round():
 def test_cursor_is_no_cursor(value):
     with upstream(answer({"data": [{"id": 1}], "next": value})) as server:
         fails(server, "cursor is a|cannot be kept", paginate=CURSOR, records="data")
+
+
+@pytest.mark.parametrize("paginate", [LINK, {**NEXT_URL, "path": "next"}])
+def test_secret_of_the_path_is_not_kept(paginate):
+    """The next page's URL repeats it; the checkpoint, which anybody may read, has a mark in its place."""
+
+    def page(asked):
+        number = int(asked.query.get("page", "1"))
+        following = f"{asked.path}?page={number + 1}" if number < 3 else None
+        link = {"Link": f'<{following}>; rel="next"'} if following else {}
+        return answer({"data": [{"id": number}], "next": following}, **link)
+
+    with upstream(page) as server:
+        url = Substituted(f"{server.url}/canary-in-path/things", f"{server.url}/${{TOKEN}}/things")
+        api = Api(server, url=url, paginate=paginate, records="data")
+
+        assert ids(api.pages(1)) == ["1"]
+        assert "canary" not in json.dumps(api.positions)
+        assert ids(api.pages()) == ["2", "3"]
+        assert {asked.path for asked in server.journal} == {"/canary-in-path/things"}
 
 
 def test_url_goes_round():
