@@ -73,7 +73,8 @@ def measure(place: Stage, outage: Outage) -> tuple[list[str], float]:
     pause = Pause()
     place.shop.between = pause.between
     hit = place.request(HIT.name, mode="full")
-    pause.reached.wait(30)
+    if not pause.reached.wait(60):
+        return ["the run never came to its second page"], 0.0
     outage.begin(hit)
     pause.over.set()
     outage.end()

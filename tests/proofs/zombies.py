@@ -118,6 +118,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _wake_all()
         verdict.case("at rest", checker.at_rest(place.db, place.broker, lease=place.lease))
     longest = max(times, default=0)
+    # An order may lie behind the end of its run, but not many do.
+    missed = (
+        []
+        if len(times) >= 0.9 * len(orders)
+        else [f"only {len(times)} of {len(orders)} rounds stopped a worker"]
+    )
+    verdict.case("workers were stopped", missed)
     verdict.say(f"{len(times)} stops past a lease of {LEASE:.0f} s; takeovers took up to {longest:.1f} s")
     return verdict.finish()
 
