@@ -9,6 +9,8 @@ from typing import Any
 
 import structlog
 from flask import Flask, current_app, g, request
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ingest import keys
 from ingest.db import engine
@@ -100,7 +102,8 @@ def may_read() -> bool:
         return True
     try:
         return _holder().may(READ)
-    except KeyRefused:
+    except (KeyRefused, DBAPIError, PoolTimeout):
+        # While PostgreSQL is away only API_KEY can be told from other keys.
         return False
 
 

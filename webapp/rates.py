@@ -68,6 +68,7 @@ def neighbourhood(address: str | None) -> str:
         known = ip_address(address or "")
     except ValueError:
         return str(address)
+    known = getattr(known, "ipv4_mapped", None) or known
     return str(IPv6Network((known, 64), strict=False)) if isinstance(known, IPv6Address) else str(known)
 
 

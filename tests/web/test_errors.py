@@ -163,6 +163,22 @@ def test_postgres_down_in_health(without_postgres: FlaskClient) -> None:
     assert without_postgres.get("/health/live").status_code == 200
 
 
+def test_postgres_down_in_health_with_a_key(
+    without_postgres: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can tell whose key it is then, and health is still told."""
+    monkeypatch.setenv("PUBLIC_READS", "false")
+    forget()
+
+    reply = without_postgres.get("/health", headers={"x-api-key": f"{'0' * 12}_{'0' * 64}"})
+
+    assert (reply.status_code, reply.json) == (
+        503,
+        {"status": "fail", "request_id": reply.json["request_id"]},
+    )
+    assert reply.mimetype == "application/health+json"
+
+
 def test_lost_connections_are_replaced(client: FlaskClient, seed: Seed) -> None:
     client.get("/data")
     seed.end_connections("kasparro-web")

@@ -18,6 +18,7 @@ from tests.servers import Servers
 from tests.web.seeding import Seed
 from tests.web.test_errors import assert_problem
 from webapp import create_app
+from webapp.rates import neighbourhood
 
 Made = Callable[..., FlaskClient]
 
@@ -198,3 +199,11 @@ def test_bad_setting_is_named(app: Flask, monkeypatch: pytest.MonkeyPatch, name:
 
     with pytest.raises(ConfigInvalid, match=name):
         read()
+
+
+def test_whose_requests_an_address_stands_for() -> None:
+    """A customer has a /64 of IPv6; an IPv4 address written as IPv6 is still one address."""
+    assert neighbourhood("2001:db8:1:2::9") == neighbourhood("2001:db8:1:2:ffff::1")
+    assert neighbourhood("2001:db8:1:2::9") != neighbourhood("2001:db8:1:3::9")
+    assert neighbourhood("::ffff:192.0.2.1") == neighbourhood("192.0.2.1")
+    assert neighbourhood("::ffff:192.0.2.1") != neighbourhood("::ffff:192.0.2.2")
