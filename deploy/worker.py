@@ -5,6 +5,7 @@ clients occupy two workers with eight threads; and it takes leave of a client in
 does not hang up stops all the others for two seconds.
 """
 
+import errno
 import socket
 import struct
 import time
@@ -15,6 +16,8 @@ from functools import partial
 from selectors import EVENT_READ
 
 from gunicorn import util
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -25,6 +28,8 @@ LEAVE_WITHIN_S = 2.0
 # What is left of a body that nobody read is taken in for this long, lest the reply gets lost with it.
 REST_WITHIN_S = 0.02
 MOST_DISCARDED = 16_777_216
+# Whoever takes leave still has a socket; beyond so many the next one is cut off.
+MOST_LEAVING = 256
 # A body that stops coming, or a reply that nobody reads, gives its thread back after 15 seconds.
 STALLED = struct.pack("ll", 15, 0)
 
@@ -73,6 +78,13 @@ class Connection(TConn):
 class PatientWorker(ThreadWorker):
     """gthread for an address that strangers reach. Every request passes `enqueue_req`, new or kept alive."""
 
+    @classmethod
+    def check_config(cls, cfg: Config, log: Logger) -> None:
+        """Refuse what would serve nobody: heads are looked at as they come, and TLS hides them."""
+        if cfg.is_ssl:
+            raise RuntimeError("TLS ends at a proxy in front of the API: leave out certfile and keyfile")
+        super().check_config(cfg, log)
+
     def init_process(self) -> None:
         """Know nobody yet."""
         self.leaving: deque[Connection] = deque()
@@ -84,8 +96,21 @@ class PatientWorker(ThreadWorker):
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            self._make_room()
+            return
         self.nr_conns += 1
         self.enqueue_req(Connection(self.cfg, client, address, listener.getsockname(), leave=self._leave))
+
+    def _make_room(self) -> None:
+        """Without a descriptor left, whoever has waited longest has waited long enough.
+
+        It is ended after this batch of the poller, in which it may have an event of its own.
+        """
+        for conn in [*self.leaving, *self.pending_conns][:1]:
+            conn.until = time.monotonic()
 
     def enqueue_req(self, conn: Connection) -> None:
         """Hand a whole head to a thread; let the poller wait for the rest of one."""
@@ -125,6 +150,9 @@ class PatientWorker(ThreadWorker):
 
     def _leave(self, conn: Connection) -> None:
         """Say that nothing more comes, and let the poller wait until the client has hung up."""
+        if len(self.leaving) >= MOST_LEAVING:
+            conn.close()
+            return
         conn.until = time.monotonic() + LEAVE_WITHIN_S
         try:
             conn.sock.shutdown(socket.SHUT_WR)

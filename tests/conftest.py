@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import count
 
 import psycopg2
@@ -43,6 +43,18 @@ def forget() -> None:
     """Forget what a process reads once: settings, catalogue, engine."""
     for cached in (settings.settings, catalog.catalog, db.engine):
         cached.cache_clear()
+
+
+@contextmanager
+def own_environment() -> Iterator[None]:
+    """Give the environment back as it was, whatever was set inside, and forget what was read of it."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        forget()
 
 
 @pytest.fixture(scope="session")

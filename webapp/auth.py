@@ -5,12 +5,14 @@ opens nothing from then on, in any process.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from flask import Flask, current_app, g, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
 
 from ingest import keys
 from ingest.db import engine
@@ -102,7 +104,14 @@ def may_read() -> bool:
         return True
     try:
         return _holder().may(READ)
-    except (KeyRefused, DBAPIError, PoolTimeout):
+    except KeyRefused:
+        if HEADER in request.headers:
+            with suppress(
+                HTTPException
+            ):  # Counted, for no route is free for guessing; here all get the status.
+                spend(settings().failed_rate_limit, f"failed {neighbourhood(request.remote_addr)}")
+        return False
+    except (DBAPIError, PoolTimeout):
         # While PostgreSQL is away only API_KEY can be told from other keys.
         return False
 

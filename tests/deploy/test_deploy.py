@@ -226,6 +226,13 @@ def test_blueprint_holds_no_secret():
     assert [entry["key"] for entry in secret if "value" in entry] == []
 
 
+def test_blueprint_believes_its_proxy():
+    """Else everybody would be counted as one: all requests come from the address of Render's proxy."""
+    [web] = [service for service in render()["services"] if service["type"] == "web"]
+
+    assert {"key": "PROXIES", "value": "1"} in web["envVars"]
+
+
 def test_blueprint_refers_to_what_it_has():
     services = {service["name"]: service["type"] for service in render()["services"]}
     databases = {database["name"] for database in render()["databases"]}

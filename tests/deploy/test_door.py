@@ -8,13 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 import psutil
 import pytest
 import requests
 
+from deploy.worker import MOST_LEAVING
 from local.servers import free_port
 from tests.conftest import API_KEY, administer
 from tests.deploy.test_deploy import ROOT
@@ -174,6 +175,42 @@ def test_slow_clients_occupy_nobody(door: Door, slow) -> None:
         for client in slow_ones:
             everything(client)  # It ends,
         until(lambda: door.connections() == 0)  # also when the client does not hang up.
+
+
+@contextmanager
+def few_descriptors(door: Door) -> Iterator[None]:
+    """Let each process of the door have 64 files and sockets at most."""
+    before = {process: process.rlimit(psutil.RLIMIT_NOFILE) for process in door.processes()}
+    for process, (_, hard) in before.items():
+        process.rlimit(psutil.RLIMIT_NOFILE, (64, hard))
+    yield
+    for process, limits in before.items():
+        process.rlimit(psutil.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("slow", [half, staying])
+def test_no_descriptor_left_ends_no_worker(door: Door, slow) -> None:
+    """Whoever has waited longest makes room for the next one."""
+    before = {process.pid for process in door.processes()}
+
+    with few_descriptors(door), ExitStack() as clients:
+        for _ in range(200):
+            clients.enter_context(closing(slow(door)))
+        assert door.ask("GET", "/health/live").status_code == 200
+
+    assert {process.pid for process in door.processes()} == before
+    until(lambda: door.connections() == 0)
+
+
+def test_those_who_leave_are_bounded(door: Door) -> None:
+    """A connection that is over counts for nothing, but its socket does."""
+    with ExitStack() as clients:
+        leaving = [clients.enter_context(closing(staying(door))) for _ in range(4 * MOST_LEAVING)]
+        for client in leaving:
+            everything(client)
+
+        assert door.connections() <= 2 * MOST_LEAVING  # There are two workers.
+    until(lambda: door.connections() == 0)
 
 
 def test_resets_end_no_worker(door: Door) -> None:
@@ -337,3 +374,21 @@ def test_server_does_not_tell_its_version(door: Door) -> None:
 def test_debugger_is_not_there(door: Door) -> None:
     assert door.ask("GET", "/console").status_code == 404
     assert door.ask("GET", "/data?__debugger__=yes&cmd=resource&f=style.css").status_code == 422
+
+
+def test_tls_ends_before_the_door() -> None:
+    """The worker looks at heads as they come, which TLS hides: it would serve nobody."""
+    command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.py"]
+    files = ["--certfile", "README.md", "--keyfile", "README.md"]
+
+    ended = subprocess.run(
+        [*command, *files, "--bind", f"127.0.0.1:{free_port()}", "webapp:create_app()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode == 1
+    assert "Error: TLS ends at a proxy in front of the API" in ended.stderr
+    assert "Traceback" not in ended.stderr

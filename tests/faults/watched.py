@@ -22,7 +22,7 @@ from ingest.db import new_engine
 from ingest.migrate import migrate
 from ingest.settings import ROOT, settings
 from local.servers import free_port
-from tests.conftest import forget
+from tests.conftest import forget, own_environment
 from tests.faults.canaries import EVERY, PLAIN
 from tests.faults.echoing import FAULTS, WAYS, play, url_of
 from tests.faults.own_server import tell
@@ -105,7 +105,7 @@ def watched() -> Iterator[Watched]:
         proxied("127.0.0.1", both.postgres.port) as postgres,
         proxied("127.0.0.1", both.redis.port) as broker,
         upstream(play) as server,
-        _environment(),
+        own_environment(),
     ):
         folder = Path(place)
         _declare(folder, server.url)
@@ -166,17 +166,6 @@ def _settings(folder: Path, postgres: int, broker: int) -> dict[str, str]:
         "LOG_LEVEL": "DEBUG",
         **{f"CANARY_{name.upper()}": value for name, value in EVERY.items()},
     }
-
-
-@contextmanager
-def _environment() -> Iterator[None]:
-    before = dict(os.environ)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-        forget()
 
 
 @contextmanager

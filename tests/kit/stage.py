@@ -16,7 +16,7 @@ from ingest import catalog, runs
 from ingest.db import new_engine
 from ingest.migrate import migrate
 from ingest.settings import settings
-from tests.conftest import API_KEY, forget
+from tests.conftest import API_KEY, forget, own_environment
 from tests.kit import hooks, witness
 from tests.kit.fleet import wait_until
 from tests.kit.oracle import Shelf, Shop, open_shop
@@ -114,7 +114,7 @@ def stage(
         servers(durable=durable) as both,
         proxied("127.0.0.1", both.postgres.port) as postgres,
         proxied("127.0.0.1", both.redis.port) as redis,
-        _environment(),
+        own_environment(),
     ):
         folder = Path(place)
         for name in ("files", "orders", "catalog/sources", "catalog/datasets", "logs"):
@@ -157,17 +157,6 @@ def _settings(folder: Path, both: Servers, lease: float) -> dict[str, str]:
         "RECONCILE_SECONDS": "0.5",
         "ALLOW_PRIVATE": "true",
     }
-
-
-@contextmanager
-def _environment() -> Iterator[None]:
-    before = dict(os.environ)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-        forget()
 
 
 def _declare(folder: Path, shop: Shop) -> None:

@@ -25,7 +25,7 @@ from ingest.claims import COUNTERS
 from ingest.db import new_engine
 from ingest.migrate import migrate
 from ingest.settings import ROOT, settings
-from tests.conftest import API_KEY, forget
+from tests.conftest import API_KEY, forget, own_environment
 from tests.kit.verdict import Verdict
 from tests.proofs.awkward import CASES, MB, Case, Outcome
 from tests.servers import Servers, servers
@@ -58,7 +58,11 @@ class Place:
 @contextmanager
 def place(cases: list[Case]) -> Iterator[Place]:
     """Servers and a catalogue with a source for each case; gone with all contents afterwards."""
-    with tempfile.TemporaryDirectory(prefix="kasparro-memory-") as folder, servers() as both, _environment():
+    with (
+        tempfile.TemporaryDirectory(prefix="kasparro-memory-") as folder,
+        servers() as both,
+        own_environment(),
+    ):
         files = Path(folder) / "files"
         files.mkdir()
         with upstream(lambda asked: _served(files, asked)) as server:
@@ -107,17 +111,6 @@ def _settings(folder: Path, both: Servers) -> dict[str, str]:
         "FILES_ROOT": str(folder / "files"),
         "ALLOW_PRIVATE": "true",
     }
-
-
-@contextmanager
-def _environment() -> Iterator[None]:
-    before = dict(os.environ)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-        forget()
 
 
 def play(stands: Place, case: Case, megabytes: int) -> tuple[str, list[str]]:

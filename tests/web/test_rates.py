@@ -75,6 +75,17 @@ def test_health_is_never_refused(made: Made) -> None:
     assert statuses(client, 10, "/health") == [200] * 10
 
 
+def test_wrong_keys_in_health_count(made: Made) -> None:
+    """No route is free for guessing, and none is refused for it here."""
+    client = made(PUBLIC_READS="false")
+    wrong = {"x-api-key": "wrong"}
+
+    assert statuses(client, 10, "/health") == [200] * 10
+    assert statuses(client, 1, headers=wrong) == [401]
+    assert statuses(client, 10, "/health", headers=wrong) == [200] * 10
+    assert statuses(client, 1, headers=wrong) == [429]
+
+
 def test_each_key_has_its_own_count(made: Made, seed: Seed) -> None:
     client = made()
     with seed.engine.begin() as tx:
@@ -100,6 +111,15 @@ def test_addresses_of_one_customer_count_together(made: Made) -> None:
 
     assert replies == [200] * 5 + [429]
     assert statuses(client, 1, environ_base={"REMOTE_ADDR": "2001:db8:0:8::1"}) == [200]
+
+
+def test_mapped_address_is_the_address(made: Made) -> None:
+    """As a socket for both IPv4 and IPv6 shows those of IPv4."""
+    client = made()
+
+    for address in ("::ffff:192.0.2.1", "::ffff:192.0.2.2"):
+        assert statuses(client, 5, environ_base={"REMOTE_ADDR": address}) == [200] * 5
+    assert statuses(client, 1, environ_base={"REMOTE_ADDR": "192.0.2.1"}) == [429]
 
 
 def forwarded(client: FlaskClient, *addresses: str) -> list[int]:
