@@ -28,11 +28,11 @@ def audited() -> Iterator[None]:
 @contextmanager
 def _logging(level: str) -> Iterator[None]:
     root = logging.getLogger()
-    before = root.handlers[:], root.level
+    before, structured = (root.handlers[:], root.level), structlog.get_config()
     log.configure(level)
     try:
         yield
     finally:
         root.handlers[:], level = before
         root.setLevel(level)
-        structlog.reset_defaults()
+        structlog.configure(**structured)

@@ -99,7 +99,7 @@ def session_name(run_id: int) -> str:
 # pg_terminate_backend needs no privilege for sessions of one's own role, and fails for others: any session
 # may bear such a name.
 _END_ABANDONED = text("""
-    SELECT r.id, pg_terminate_backend(a.pid)
+    SELECT r.id, pg_terminate_backend(a.pid, 2000)
       FROM runs r JOIN pg_stat_activity a ON a.application_name = :session || r.id
      WHERE r.state = 'running' AND r.lease_until < now()
        AND a.datname = current_database() AND a.usename = current_user

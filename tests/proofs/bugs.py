@@ -144,7 +144,7 @@ BUGS = [
     Bug(
         "a frozen worker keeps its rows",
         "ingest/runs.py",
-        "SELECT r.id, pg_terminate_backend(a.pid)",
+        "SELECT r.id, pg_terminate_backend(a.pid, 2000)",
         "SELECT r.id, a.pid",
         ("tests/engine/test_runs.py",),
     ),
