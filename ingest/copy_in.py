@@ -11,6 +11,9 @@ from psycopg2 import sql
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+# psycopg2 takes the interpreter's lock for each piece, for which a thread that decodes may have to be waited.
+PIECE = 1024 * 1024
+
 
 @contextmanager
 def own_cursor(tx: Connection) -> Iterator[Any]:
@@ -38,6 +41,6 @@ def copy_in(tx: Connection, table: str, columns: Sequence[str], lines: pl.Series
     statement = sql.SQL("COPY {table} ({columns}) FROM STDIN").format(
         table=sql.Identifier(table), columns=sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    body = "\n".join(lines.to_list()) + "\n"
+    body = lines.str.join("\n").item() + "\n"
     with own_cursor(tx) as cursor:
-        cursor.copy_expert(statement, io.BytesIO(body.encode()))
+        cursor.copy_expert(statement, io.BytesIO(body.encode()), PIECE)

@@ -10,23 +10,30 @@ from ingest.by_halves import Refused, check_refused, write_by_halves
 from ingest.claims import Claim
 from ingest.copy_in import copy_in, own_cursor
 from ingest.declared import Dataset, Source
+from ingest.known import Known
 from ingest.normalize.fields import TYPES
-from ingest.normalize.rows import copy_text
 
-SYSTEM = ["source", "key", "content_hash", "raw_id", "raw_index", "run_id"]
+SYSTEM = ["source", "raw_id", "run_id", "raw_index", "content_hash", "key"]
 
 
 def write(
-    tx: Connection, source: Source, claim: Claim, raw_id: int, good: pl.DataFrame
+    tx: Connection,
+    source: Source,
+    claim: Claim,
+    raw_id: int,
+    good: pl.DataFrame,
+    known: Known | None = None,
 ) -> tuple[Counter[str], list[Refused]]:
     """Bring the table in line with the good rows of a page; return the counts and what PostgreSQL refused.
+
+    `known` is what the run's earlier pages taught; without it every key is looked up.
 
     Of equal keys the last counts (or the newest, where the dataset says what is newest); when PostgreSQL
     refuses that one, it is the turn of the one before. Raises SourceBroken when too many are refused.
     """
     counts, refused = Counter[str](), list[Refused]()
     while not good.is_empty():
-        counted, found = _write_folded(tx, source, claim, raw_id, fold(good, source.dataset))
+        counted, found = _write_folded(tx, source, claim, raw_id, fold(good, source.dataset), known)
         counts += counted
         refused += found
         check_refused(source.dataset.name, refused)
@@ -38,9 +45,9 @@ def write(
 
 
 def _write_folded(
-    tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame
+    tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame, known: Known | None
 ) -> tuple[Counter[str], list[Refused]]:
-    new, changed, unchanged = classify(tx, source, rows)
+    new, changed, unchanged = _classify(tx, source, rows, known)
     table = source.dataset.name
     inserted, not_inserted = write_by_halves(
         tx, table, new, lambda part: insert_new(tx, source, claim, raw_id, part)
@@ -84,12 +91,28 @@ _STANDING = """
 _BY_INDEX = text("SET LOCAL enable_seqscan = off")
 
 
+def _classify(
+    tx: Connection, source: Source, rows: pl.DataFrame, known: Known | None
+) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """As `classify`, but only what is not known by itself is looked up."""
+    if known is None:
+        return classify(tx, source, rows)
+    certainly_new, unknown, unchanged = known.part(tx, rows)
+    new, changed, equal = classify(tx, source, unknown)
+    new = pl.concat([certainly_new, new])
+    for written in (new, changed):
+        known.writing(written)
+    return new, changed, unchanged + equal
+
+
 def classify(tx: Connection, source: Source, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
     """Part the rows into new ones, changed ones, and the number of those that are there already."""
+    if rows.is_empty():
+        return rows, rows, 0
     standing = _standing(tx, source, rows["key"].to_list())
-    known = rows.join(standing, on="key", how="left", maintain_order="left")
-    new = known.filter(pl.col("stands").is_null())
-    changed = known.filter(pl.col("stands").is_not_null() & (pl.col("stands") != pl.col("hash")))
+    found = rows.join(standing, on="key", how="left", maintain_order="left")
+    stands = found["stands"]
+    new, changed = rows.filter(stands.is_null()), rows.filter(stands.is_not_null() & (stands != rows["hash"]))
     return new, changed, len(rows) - len(new) - len(changed)
 
 
@@ -161,13 +184,6 @@ def _gives_way(dataset: Dataset) -> sql.Composable:
 
 
 def _copy(tx: Connection, table: str, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame) -> None:
-    system = [
-        pl.lit(source.name),
-        copy_text(pl.col("key")),
-        pl.col("hash"),
-        pl.lit(str(raw_id)),
-        pl.col("index").cast(pl.String),
-        pl.lit(str(claim.run_id)),
-    ]
-    lines = rows.select(pl.concat_str([*system, pl.col("line")], separator="\t"))
-    copy_in(tx, table, _columns(source.dataset), lines.to_series())
+    same = pl.lit(f"{source.name}\t{raw_id}\t{claim.run_id}")
+    lines = rows.select(pl.concat_str([same, "index", "hash", "line"], separator="\t")).to_series()
+    copy_in(tx, table, _columns(source.dataset), lines)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import zstandard
 from sqlalchemy import Connection, Engine, Exists, Select, exists, func, select
 
+from ingest.packed import unpack
 from ingest.page import Page
 from models import RawPage, Reject
 
@@ -70,8 +70,7 @@ def _read(connection: Connection, source: str, raw_id: Select[int]) -> Kept | No
     row = connection.execute(select(RawPage.__table__).where(*wanted)).one_or_none()
     if row is None:
         return None
-    body = zstandard.ZstdDecompressor().decompress(row.body, max_output_size=row.size)
-    page = Page(body, row.media_type, row.request, None, row.part, row.fetched_at)
+    page = Page(unpack(row.body, row.size), row.media_type, row.request, None, row.part, row.fetched_at)
     return Kept(row.id, page, _open_rejects(connection, source, row.id))
 
 

@@ -3,32 +3,38 @@
 A page has happened or it has not, and the checkpoint stands exactly where the rows do.
 """
 
-from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 
+import polars as pl
 import structlog
 from sqlalchemy import Engine
 
 from ingest import claims, drift, store
+from ingest.ahead import ahead
 from ingest.claims import Claim
 from ingest.declared import Source
 from ingest.decode import decode
 from ingest.http import Http
+from ingest.known import Known
 from ingest.lease import Lease
 from ingest.normalize import normalize
-from ingest.page import Page, Position
+from ingest.packed import Packed, pack
+from ingest.page import Frame, Page, Position, Reject
 
 log = structlog.get_logger()
 
 
 def pull(db: Engine, source: Source, claim: Claim, http: Http, lease: Lease) -> None:
-    """Load every page since the checkpoint, one commit a page; no transaction is open while fetching.
+    """Load every page since the checkpoint, one commit a page, while the next page is made ready.
 
     Raises what ends a run early: see `ingest.errors`. Pages that were loaded before stay loaded.
     """
-    with closing(source.pull(http, checkpoint(db, claim))) as pages:
-        for page in pages:
+    pages, known = source.pull(http, checkpoint(db, claim)), Known(source)
+    with ahead(pages, partial(make_ready, source=source)) as in_order:
+        for ready in in_order:
             lease.check()
-            load_page(db, source, claim, page)
+            load_page(db, source, claim, known, ready)
     lease.check()
 
 
@@ -40,13 +46,30 @@ def checkpoint(db: Engine, claim: Claim) -> dict[str, Position]:
     return standing
 
 
-def load_page(db: Engine, source: Source, claim: Claim, page: Page) -> None:
-    """Decode and normalise a page, then in one transaction land it, load it, advance and count.
+@dataclass(frozen=True)
+class Ready:
+    """A page with all that can be known of it without PostgreSQL."""
+
+    page: Page
+    packed: Packed
+    frame: Frame
+    good: pl.DataFrame
+    rejects: list[Reject]
+
+
+def make_ready(page: Page, source: Source) -> Ready:
+    """Decode and normalise a page. Pure."""
+    frame = decode(page, source)
+    good, rejects = normalize(frame, source)
+    return Ready(page, pack(page.body), frame, good, rejects)
+
+
+def load_page(db: Engine, source: Source, claim: Claim, known: Known, ready: Ready) -> None:
+    """In one transaction land a page, load it, advance and count.
 
     Raises SourceBroken, and writes nothing of the page, when too many of the run's records are rejects.
     """
-    frame = decode(page, source)
-    good, rejects = normalize(frame, source)
+    frame, rejects = ready.frame, ready.rejects
     with db.begin() as tx:
         claims.guard(tx, claim)
         so_far = claims.so_far(tx, claim)
@@ -56,8 +79,8 @@ def load_page(db: Engine, source: Source, claim: Claim, page: Page) -> None:
             fetched=so_far.fetched + frame.records,
             rejected=so_far.rejected + len(rejects),
         )
-        raw_id = store.land(tx, claim, page, records=frame.records)
-        counts = store.load(tx, source, claim, raw_id, good, rejects, frame)
-        store.advance(tx, claim, page)
-        claims.count(tx, claim, counts, page.position)
-    log.info("page loaded", part=page.part, **counts)
+        raw_id = store.land(tx, claim, ready.page, ready.packed, records=frame.records)
+        counts = store.load(tx, source, claim, raw_id, ready.good, rejects, frame, known)
+        store.advance(tx, claim, ready.page)
+        claims.count(tx, claim, counts, ready.page.position)
+    log.info("page loaded", part=ready.page.part, **counts)

@@ -1,11 +1,9 @@
 """Every write of pages, items, rejects and checkpoints. Never commits: the caller owns the transaction."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
 import polars as pl
-import zstandard
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -13,6 +11,8 @@ from ingest import items
 from ingest.by_halves import Refused
 from ingest.claims import Claim
 from ingest.declared import Source
+from ingest.known import Known
+from ingest.packed import Packed
 from ingest.page import Frame, Page, Position, Reject
 from ingest.rejects import set_aside, set_aside_again
 from models import Checkpoint, RawPage, Run
@@ -26,7 +26,7 @@ def positions(tx: Connection, claim: Claim) -> dict[str, Position]:
     return {row.part: row.position for row in tx.execute(query)}
 
 
-def land(tx: Connection, claim: Claim, page: Page, *, records: int) -> int:
+def land(tx: Connection, claim: Claim, page: Page, packed: Packed, *, records: int) -> int:
     """Keep the page's bytes as they came; return the id that its items and rejects refer to."""
     raw_id = tx.scalar(
         insert(RawPage)
@@ -38,9 +38,9 @@ def land(tx: Connection, claim: Claim, page: Page, *, records: int) -> int:
             request=dict(page.request),
             media_type=page.media_type,
             records=records,
-            size=len(page.body),
-            sha256=hashlib.sha256(page.body).digest(),
-            body=zstandard.ZstdCompressor(level=3).compress(page.body),
+            size=packed.size,
+            sha256=packed.sha256,
+            body=packed.body,
             fetched_at=page.fetched_at,
         )
         .returning(RawPage.id)
@@ -56,6 +56,7 @@ def load(
     good: pl.DataFrame,
     rejects: Sequence[Reject],
     frame: Frame,
+    known: Known | None = None,
 ) -> dict[str, int]:
     """Bring items and rejects in line with one page; loading it again changes nothing. Returns the counts.
 
@@ -63,7 +64,7 @@ def load(
     page the last counts (or the newest, where the dataset says what is newest), the others are superseded.
     What PostgreSQL refuses of the good rows becomes a reject; `frame` knows its record.
     """
-    counts, refused = items.write(tx, source, claim, raw_id, good)
+    counts, refused = items.write(tx, source, claim, raw_id, good, known)
     found = [*rejects, *(_refused(row, frame) for row in refused)]
     set_aside(tx, source, claim, raw_id, found, arrived=good["key"].unique())
     return _outcomes(frame, counts, found)

@@ -24,7 +24,7 @@ def normalize(frame: Frame, source: Source) -> tuple[pl.DataFrame, list[Reject]]
     """Return the good rows (columns of `GOOD`, in page order) and the rejects of a page.
 
     `index` is the record's number in the page, `hash` 32 hex digits over the line, `version` the
-    canonical text of the dataset's `newest_by` field, `line` the declared fields for COPY.
+    canonical text of the dataset's `newest_by` field, `line` the key and the declared fields for COPY.
     """
     cleaned = clean(frame.cells, source)
     checked = check(cleaned, source)
@@ -122,4 +122,4 @@ def _line(fields: tuple[Field, ...]) -> pl.Expr:
     cells = [
         copy_text(pl.col(field.name)) if field.type in FREE_TEXT else pl.col(field.name) for field in fields
     ]
-    return pl.concat_str([cell.fill_null("\\N") for cell in cells], separator="\t")
+    return pl.concat_str([copy_text(pl.col(KEY)), *[cell.fill_null("\\N") for cell in cells]], separator="\t")

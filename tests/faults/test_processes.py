@@ -54,7 +54,7 @@ def outcomes(run_id: int) -> list[str]:
 
 
 def ways_it_was_left(run_id: int) -> list[str]:
-    """How the run was put back and ended, once that is told: a worker tells of the end after it is committed."""
+    """How the run was put back and ended; nothing before the end is told, which is after its commit."""
     left = [outcome for outcome in outcomes(run_id) if outcome in ("put back", "succeeded")]
     return left if "succeeded" in left else []
 
