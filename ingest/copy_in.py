@@ -1,6 +1,5 @@
 """psycopg2's own cursor, and COPY: many rows at once, as lines of PostgreSQL's text format."""
 
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,8 +10,9 @@ from psycopg2 import sql
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-# psycopg2 takes the interpreter's lock for each piece, for which a thread that decodes may have to be waited.
-PIECE = 1024 * 1024
+# Lines that are sent at once.
+PIECE = 2000
+LONGEST_READ = 1024 * 1024
 
 
 @contextmanager
@@ -41,6 +41,17 @@ def copy_in(tx: Connection, table: str, columns: Sequence[str], lines: pl.Series
     statement = sql.SQL("COPY {table} ({columns}) FROM STDIN").format(
         table=sql.Identifier(table), columns=sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    body = lines.str.join("\n").item() + "\n"
     with own_cursor(tx) as cursor:
-        cursor.copy_expert(statement, io.BytesIO(body.encode()), PIECE)
+        cursor.copy_expert(statement, _Lines(lines), LONGEST_READ)
+
+
+class _Lines:
+    """The lines as a file that is read a piece at a time: to hold them once more takes time."""
+
+    def __init__(self, lines: pl.Series) -> None:
+        self._pieces = (lines[start : start + PIECE] for start in range(0, len(lines), PIECE))
+
+    def read(self, size: int) -> bytes:
+        """The next lines; `size` is no limit for psycopg2, which sends what it gets."""
+        piece = next(self._pieces, None)
+        return b"" if piece is None else ("\n".join(piece.to_list()) + "\n").encode()

@@ -1,6 +1,7 @@
 """Rows into a dataset's table: what is new, what differs, what is equal."""
 
 from collections import Counter
+from dataclasses import dataclass
 
 import polars as pl
 from psycopg2 import sql
@@ -16,6 +17,24 @@ from ingest.normalize.fields import TYPES
 SYSTEM = ["source", "raw_id", "run_id", "raw_index", "content_hash", "key"]
 
 
+@dataclass(frozen=True)
+class Begun:
+    """What was written of a page before its turn: the counts, what PostgreSQL refused, and the other rows."""
+
+    counts: Counter[str]
+    refused: list[Refused]
+    others: pl.DataFrame
+
+
+def begin(
+    tx: Connection, source: Source, claim: Claim, raw_id: int, good: pl.DataFrame, known: Known
+) -> Begun:
+    """Insert the rows that are new whatever the pages before this one bring."""
+    new, others = known.certainly_new(good)
+    inserted, refused = _insert(tx, source, claim, raw_id, new)
+    return Begun(Counter(inserted=inserted), refused, others)
+
+
 def write(
     tx: Connection,
     source: Source,
@@ -26,14 +45,13 @@ def write(
 ) -> tuple[Counter[str], list[Refused]]:
     """Bring the table in line with the good rows of a page; return the counts and what PostgreSQL refused.
 
-    `known` is what the run's earlier pages taught; without it every key is looked up.
-
     Of equal keys the last counts (or the newest, where the dataset says what is newest); when PostgreSQL
     refuses that one, it is the turn of the one before. Raises SourceBroken when too many are refused.
     """
-    counts, refused = Counter[str](), list[Refused]()
+    unchanged, good = (0, good) if known is None else known.unchanged(tx, good)
+    counts, refused = Counter(unchanged=unchanged), list[Refused]()
     while not good.is_empty():
-        counted, found = _write_folded(tx, source, claim, raw_id, fold(good, source.dataset), known)
+        counted, found = _write_folded(tx, source, claim, raw_id, fold(good, source.dataset))
         counts += counted
         refused += found
         check_refused(source.dataset.name, refused)
@@ -45,23 +63,30 @@ def write(
 
 
 def _write_folded(
-    tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame, known: Known | None
+    tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame
 ) -> tuple[Counter[str], list[Refused]]:
-    new, changed, unchanged = _classify(tx, source, rows, known)
-    table = source.dataset.name
-    inserted, not_inserted = write_by_halves(
-        tx, table, new, lambda part: insert_new(tx, source, claim, raw_id, part)
-    )
+    new, changed, unchanged = classify(tx, source, rows)
+    inserted, not_inserted = _insert(tx, source, claim, raw_id, new)
     updated, not_updated = write_by_halves(
-        tx, table, changed, lambda part: update_changed(tx, source, claim, raw_id, part)
+        tx, source.dataset.name, changed, lambda part: update_changed(tx, source, claim, raw_id, part)
     )
     counts = Counter(inserted=inserted, updated=updated, unchanged=unchanged)
     return counts, not_inserted + not_updated
 
 
+def _insert(
+    tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame
+) -> tuple[int, list[Refused]]:
+    return write_by_halves(
+        tx, source.dataset.name, rows, lambda part: insert_new(tx, source, claim, raw_id, part)
+    )
+
+
 def fold(good: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     """One row a key: PostgreSQL refuses to write a row twice in one statement (21000)."""
-    if dataset.newest_by is None or not good["key"].is_duplicated().any():
+    if good["key"].n_unique() == len(good):
+        return good
+    if dataset.newest_by is None:
         return good.unique("key", keep="last", maintain_order=True)
     order = TYPES[dataset.field(dataset.newest_by).type].order
     assert order is not None, "the catalogue admits only types with an order"
@@ -89,20 +114,6 @@ _STANDING = """
        SELECT content_hash FROM {table} AS i WHERE i.source = %s AND i.key = page.key LIMIT 1) AS found
 """
 _BY_INDEX = text("SET LOCAL enable_seqscan = off")
-
-
-def _classify(
-    tx: Connection, source: Source, rows: pl.DataFrame, known: Known | None
-) -> tuple[pl.DataFrame, pl.DataFrame, int]:
-    """As `classify`, but only what is not known by itself is looked up."""
-    if known is None:
-        return classify(tx, source, rows)
-    certainly_new, unknown, unchanged = known.part(tx, rows)
-    new, changed, equal = classify(tx, source, unknown)
-    new = pl.concat([certainly_new, new])
-    for written in (new, changed):
-        known.writing(written)
-    return new, changed, unchanged + equal
 
 
 def classify(tx: Connection, source: Source, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:

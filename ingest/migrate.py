@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # Any number will do, as long as all processes that migrate use the same one.
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(4711002)")
 
+# B-trees that every dataset had before one summary (BRIN) took their place.
+REPLACED = ("updated_at_id", "run_id")
+
 
 def migrate(db: Engine, catalog: Catalog) -> list[str]:
     """Bring everything up to date in one transaction; return what was done. Raises ConfigInvalid."""
@@ -122,6 +125,15 @@ def _add_index(operations: Operations, difference: tuple[Any, ...]) -> str | Non
     return f"dataset {index.table.name}: index {index.name} added"
 
 
+def _drop_index(operations: Operations, difference: tuple[Any, ...]) -> str | None:
+    """Of the indexes that nobody declares only those go that were ours once; others have their reasons."""
+    index = difference[1]
+    if index.name not in (f"ix_{index.table.name}_{columns}" for columns in REPLACED):
+        return None
+    index.drop(operations.get_bind())
+    return f"dataset {index.table.name}: index {index.name} dropped, ix_{index.table.name}_written serves"
+
+
 def _loosen(operations: Operations, difference: tuple[Any, ...]) -> str:
     table, column = difference[2], difference[3]
     operations.alter_column(table, column, nullable=True)
@@ -141,6 +153,7 @@ ADDITIVE: dict[str, Callable[[Operations, tuple[Any, ...]], str | None]] = {
     "add_table": _add_table,
     "add_column": _add_column,
     "add_index": _add_index,
+    "remove_index": _drop_index,
     "modify_nullable": _loosen,
     "remove_column": _keep,
 }

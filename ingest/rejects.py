@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, text
 from ingest.claims import Claim
 from ingest.copy_in import copy_in
 from ingest.declared import Source
-from ingest.normalize.rows import copy_text
+from ingest.normalize.plan import copy_text
 from ingest.page import Reject
 from ingest.storable import storable
 from ingest.verdicts import judged_again
@@ -34,6 +34,11 @@ _SETTLE = text("""
     UPDATE rejects SET state = 'resolved', updated_at = now()
      WHERE source = :source AND state = 'open' AND raw_id < :raw_id
        AND (key = ANY(:keys) OR (key IS NULL AND md5(record) = ANY(:records)))
+""")
+
+_WAITING = text("""
+    SELECT key, CASE WHEN key IS NULL THEN md5(record) END FROM rejects
+     WHERE source = :source AND state = 'open' AND raw_id < :raw_id LIMIT :most
 """)
 
 
@@ -79,9 +84,24 @@ def _write(tx: Connection, rows: pl.DataFrame) -> None:
 
 
 def _settle(tx: Connection, source: Source, raw_id: int, rows: pl.DataFrame, arrived: pl.Series) -> None:
-    keys = [*arrived.to_list(), *rows["key"].drop_nulls()]
-    records = [_md5(record) for record in rows.filter(pl.col("key").is_null())["record"]]
-    tx.execute(_SETTLE, {"source": source.name, "raw_id": raw_id, "keys": keys, "records": records})
+    keys = {*arrived.to_list(), *rows["key"].drop_nulls()}
+    records = {_md5(record) for record in rows.filter(pl.col("key").is_null())["record"]}
+    waiting = _waiting(tx, source, raw_id, most=len(keys) + len(records))
+    if waiting is not None:
+        keys &= {key for key, _ in waiting}
+        records &= {record for _, record in waiting}
+    if keys or records:
+        found = {"keys": list(keys), "records": list(records)}
+        tx.execute(_SETTLE, {"source": source.name, "raw_id": raw_id, **found})
+
+
+def _waiting(tx: Connection, source: Source, raw_id: int, *, most: int) -> Sequence[Any] | None:
+    """The keys and fingerprints of the source's open rejects; None when they are more than `most`.
+
+    Mostly they are few, and then it is cheaper to read them than to send PostgreSQL all keys of a page.
+    """
+    found = tx.execute(_WAITING, {"source": source.name, "raw_id": raw_id, "most": most + 1}).all()
+    return None if len(found) > most else found
 
 
 def _md5(record: str) -> str:

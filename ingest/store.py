@@ -1,21 +1,25 @@
 """Every write of pages, items, rejects and checkpoints. Never commits: the caller owns the transaction."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import polars as pl
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ingest import items
 from ingest.by_halves import Refused
 from ingest.claims import Claim
 from ingest.declared import Source
+from ingest.items import Begun
 from ingest.known import Known
 from ingest.packed import Packed
 from ingest.page import Frame, Page, Position, Reject
 from ingest.rejects import set_aside, set_aside_again
-from models import Checkpoint, RawPage, Run
+from models import RAW_ID, Checkpoint, RawPage, Run
+
+MOST_IDS = 50
 
 
 def positions(tx: Connection, claim: Claim) -> dict[str, Position]:
@@ -26,15 +30,40 @@ def positions(tx: Connection, claim: Claim) -> dict[str, Position]:
     return {row.part: row.position for row in tx.execute(query)}
 
 
-def land(tx: Connection, claim: Claim, page: Page, packed: Packed, *, records: int) -> int:
+@dataclass(frozen=True)
+class Place:
+    """Where a page stands among the kept ones: `raw_id` among all, `sequence` among those of its run."""
+
+    raw_id: int
+    sequence: int
+
+
+def places(db: Engine, claim: Claim) -> Iterator[Place]:
+    """The places of the run's next pages, in order. Those that are not taken in the end stay empty."""
+    with db.connect() as connection:
+        first = connection.scalar(select(Run.pages).where(Run.id == claim.run_id)) or 0
+    return (Place(raw_id, sequence) for sequence, raw_id in enumerate(_raw_ids(db), first))
+
+
+def _raw_ids(db: Engine) -> Iterator[int]:
+    """Growing ids; more at a time the more are asked for."""
+    many = 1
+    while True:
+        with db.begin() as tx:
+            ids = tx.scalars(select(RAW_ID.next_value()).select_from(func.generate_series(1, many))).all()
+        yield from ids
+        many = min(2 * many, MOST_IDS)
+
+
+def land(tx: Connection, claim: Claim, page: Page, packed: Packed, place: Place, *, records: int) -> int:
     """Keep the page's bytes as they came; return the id that its items and rejects refer to."""
-    raw_id = tx.scalar(
-        insert(RawPage)
-        .values(
+    tx.execute(
+        insert(RawPage).values(
+            id=place.raw_id,
             source=claim.source,
             run_id=claim.run_id,
             part=page.part,
-            sequence=select(Run.pages).where(Run.id == claim.run_id).scalar_subquery(),
+            sequence=place.sequence,
             request=dict(page.request),
             media_type=page.media_type,
             records=records,
@@ -43,9 +72,8 @@ def land(tx: Connection, claim: Claim, page: Page, packed: Packed, *, records: i
             body=packed.body,
             fetched_at=page.fetched_at,
         )
-        .returning(RawPage.id)
     )
-    return int(raw_id or 0)
+    return place.raw_id
 
 
 def load(
@@ -57,14 +85,19 @@ def load(
     rejects: Sequence[Reject],
     frame: Frame,
     known: Known | None = None,
+    begun: Begun | None = None,
 ) -> dict[str, int]:
     """Bring items and rejects in line with one page; loading it again changes nothing. Returns the counts.
 
     New rows go in by COPY, changed rows are updated, equal rows are not touched. Of equal keys in the
     page the last counts (or the newest, where the dataset says what is newest), the others are superseded.
-    What PostgreSQL refuses of the good rows becomes a reject; `frame` knows its record.
+    What PostgreSQL refuses of the good rows becomes a reject; `frame` knows its record. `known` spares
+    questions where this run alone writes to the source; `begun` is what `items.begin` has written already.
     """
-    counts, refused = items.write(tx, source, claim, raw_id, good, known)
+    rows = good if begun is None else begun.others
+    counts, refused = items.write(tx, source, claim, raw_id, rows, known)
+    if begun is not None:
+        counts, refused = counts + begun.counts, begun.refused + refused
     found = [*rejects, *(_refused(row, frame) for row in refused)]
     set_aside(tx, source, claim, raw_id, found, arrived=good["key"].unique())
     return _outcomes(frame, counts, found)

@@ -8,7 +8,7 @@ from models.api_key import SCOPES, ApiKey
 from models.base import Base
 from models.checkpoint import Checkpoint
 from models.dataset import dataset_table
-from models.raw import RawPage
+from models.raw import RAW_ID, RawPage
 from models.reject import Reject
 from models.run import OPEN_RUN_PER_SOURCE, OPEN_STATES, PULLS, REPLAYS, RUN_STATES, TERMINAL_STATES, Run
 from models.source import Source
@@ -17,6 +17,7 @@ __all__ = [
     "OPEN_RUN_PER_SOURCE",
     "OPEN_STATES",
     "PULLS",
+    "RAW_ID",
     "REPLAYS",
     "RUN_STATES",
     "SCOPES",

@@ -42,8 +42,15 @@ def dataset_table(name: str, fields: Iterable[Column[object]], indexed: Iterable
         *fields,
         UniqueConstraint("source", "key"),
     )
-    Index(None, table.c.updated_at, table.c.id)
-    Index(None, table.c.run_id)
+    # Rows lie in the order in which runs wrote them, so a summary of each stretch of the table finds them; a
+    # B-tree of each would cost a fifth of a load, and keep updates from being HOT.
+    Index(
+        f"ix_{name}_written",
+        table.c.run_id,
+        table.c.updated_at,
+        postgresql_using="brin",
+        postgresql_with={"autosummarize": "on"},
+    )
     for field in indexed:
         Index(None, table.c[field], table.c.id)
     return table

@@ -38,7 +38,8 @@ def csv_frame(page: Page, source: Source) -> Frame:
 
 def _in_bulk(source: Source, piece: Slice) -> Frame:
     """Every line is a record: split them all at once."""
-    records = pl.DataFrame({TEXT: piece.text.replace("\r\n", "\n").split("\n")}, schema={TEXT: pl.String})
+    whole = pl.Series(TEXT, [piece.text.replace("\r\n", "\n")], dtype=pl.String)
+    records = whole.str.split("\n").explode().to_frame()
     found = pl.col(TEXT).str.count_matches(piece.dialect.delimiter, literal=True) + 1
     records = records.with_row_index(LINE).filter(pl.col(TEXT) != "").with_row_index(INDEX)
     records = records.with_columns(found.alias(FOUND))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.files.delimited import BAD_QUOTES, LONGEST_RECORD, TOO_LONG, Dialect
-from ingest.files.encodings import MARK, count_lines, decode, escaped
+from ingest.files.encodings import count_lines, decode, escaped, marked
 from ingest.page import Page, Reject
 
 LONGEST_TEXT = 65_536
@@ -46,8 +46,9 @@ class Slice:
     @property
     def plain(self) -> bool:
         """True when every line is a record of good text."""
-        one_kind_of_end = self.text.count("\r") == self.text.count("\r\n")
-        return self.dialect.quote not in self.text and one_kind_of_end and not MARK.search(self.text)
+        text = self.text
+        one_kind_of_end = "\r" not in text or text.count("\r") == text.count("\r\n")
+        return self.dialect.quote not in text and one_kind_of_end and not marked(text)
 
     def place(self, line: int) -> str:
         """Where a line stands, counted from 1 in the file."""

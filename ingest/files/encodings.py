@@ -60,6 +60,15 @@ def decode(data: bytes, encoding: str) -> str:
     return data.decode(encoding, MARKED)
 
 
+def marked(text: str) -> bool:
+    """Whether the text holds marks. To look for surrogates letter by letter takes much longer than this."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def encode(text: str, encoding: str) -> bytes:
     """The bytes that `decode` made the text of."""
     return b"".join(
@@ -95,7 +104,8 @@ def first_line_end(data: bytes, encoding: str) -> int:
 def count_lines(data: bytes, encoding: str) -> int:
     """How many line ends the bytes hold: LF, CRLF, or CR alone."""
     if width(encoding) == 1:
-        return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+        alone = data.count(b"\r") - data.count(b"\r\n") if b"\r" in data else 0
+        return data.count(b"\n") + alone
     text = decode(data, encoding)
     return text.count("\n") + text.count("\r") - text.count("\r\n")
 

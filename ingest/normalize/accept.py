@@ -12,14 +12,22 @@ import polars as pl
 from ingest.declared import Field, Mapping
 
 # Longer numbers are rare, and their ranges need care: they go the slow way.
-PLAIN_NUMBER = r"^-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,40})?$"
+DECIMAL = r"^(0|-?([1-9][0-9]{0,30}(\.[0-9]{0,39}[1-9])?|0\.[0-9]{0,39}[1-9]))$"
+PADDED_DECIMAL = r"^(-?[1-9][0-9]{0,30}|0)\.[0-9]{1,40}$"
 # 15 significant digits survive the way through double precision unchanged.
-SHORT_NUMBER = r"^-?(0|[1-9][0-9]{0,7})(\.[0-9]{1,7})?$"
+SHORT = r"^(0|-?([1-9][0-9]{0,7}(\.[0-9]{0,6}[1-9])?|0\.[0-9]{0,6}[1-9]))$"
+PADDED_SHORT = r"^(-?[1-9][0-9]{0,7}|0)\.[0-9]{1,7}$"
 PLAIN_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
 PLAIN_UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-UTC_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,6})?$"
-UTC_MARK = r"(Z|\+00:00| UTC)$"
+YEAR = "[0-9]{4}"
+LEAP_YEAR = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
+MONTH_AND_DAY = "((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
+REAL_DAY = f"({YEAR}-{MONTH_AND_DAY}|{LEAP_YEAR}-02-29)"
+CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+DAY = f"^{REAL_DAY}$"
+LOCAL_TIME = f"^{REAL_DAY}[T ]{CLOCK}$"
+UTC_TIME = rf"^{REAL_DAY}[T ]{CLOCK}(Z|\+00:00| UTC)$"
+YEAR_ZERO = "0000"
 FIXED_WIDTH = {
     "%Y": "[0-9]{4}",
     "%m": "[0-9]{2}",
@@ -40,18 +48,17 @@ def string(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
     return _where(text, ~text.str.contains("\x00", literal=True))
 
 
-def _stripped(text: pl.Expr) -> pl.Expr:
-    """Drop the zeros after the point; the sign of a zero goes as well."""
-    fraction = text.str.contains(".", literal=True)
-    short = pl.when(fraction).then(text.str.strip_chars_end("0").str.strip_chars_end(".")).otherwise(text)
-    return pl.when(short == "-0").then(pl.lit("0")).otherwise(short)
+def _number(text: pl.Expr, canonical: str, padded: str) -> pl.Expr:
+    """Most numbers are canonical as they are; of the others the zeros after the point are dropped."""
+    short = text.str.strip_chars_end("0").str.strip_chars_end(".")
+    return pl.coalesce(_where(text, text.str.contains(canonical)), _where(short, text.str.contains(padded)))
 
 
 def decimal(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
     """Plain decimal notation; a comma or point that may mean something else goes the slow way."""
     if mapping.decimal_comma:
-        return _where(_stripped(text), text.str.contains(PLAIN_INTEGER))
-    return _where(_stripped(text), text.str.contains(PLAIN_NUMBER))
+        return _where(text, text.str.contains(PLAIN_INTEGER))
+    return _number(text, DECIMAL, PADDED_DECIMAL)
 
 
 def integer(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
@@ -63,7 +70,7 @@ def floating(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
     """Up to 15 significant digits in plain notation."""
     if mapping.decimal_comma:
         return pl.lit(None, pl.String)
-    return _where(_stripped(text), text.str.contains(SHORT_NUMBER))
+    return _number(text, SHORT, PADDED_SHORT)
 
 
 def boolean(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
@@ -80,26 +87,28 @@ def date(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
     """ISO 8601 days from year 1 on."""
     if mapping.format:
         return pl.lit(None, pl.String)
-    real = text.str.to_date("%Y-%m-%d", strict=False).is_not_null() & ~text.str.starts_with("0000")
-    return _where(text, text.str.contains(DAY) & real)
+    return _where(text, text.str.contains(DAY) & ~text.str.starts_with(YEAR_ZERO))
 
 
 def datetime(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
     """ISO 8601 in UTC or in the declared zone, and formats of fixed width."""
     if mapping.format is not None:
         return _formatted_time(text, mapping)
-    utc, naive = (
-        text.str.contains(UTC_MARK),
-        text.str.replace(UTC_MARK, "").str.replace(" ", "T", literal=True),
-    )
-    fits = naive.str.contains(UTC_TIME) & ~naive.str.starts_with("0000")
+    real = ~text.str.starts_with(YEAR_ZERO)
+    in_utc = _where(_utc(text), text.str.contains(UTC_TIME) & real)
+    if mapping.zone is None:
+        return in_utc
+    naive = text.str.replace(" ", "T", literal=True)
     instant = naive.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
-    in_utc = _where(instant.dt.strftime(CANONICAL_TIME), fits & utc)
-    return (
-        in_utc
-        if mapping.zone is None
-        else pl.coalesce(in_utc, _where(_zoned(instant, mapping.zone), fits & ~utc))
-    )
+    return pl.coalesce(in_utc, _where(_zoned(instant, mapping.zone), text.str.contains(LOCAL_TIME) & real))
+
+
+def _utc(text: pl.Expr) -> pl.Expr:
+    """The canonical form of what matches `UTC_TIME`: nothing is computed, only written in another way."""
+    naive = text.str.strip_suffix("Z").str.strip_suffix("+00:00").str.strip_suffix(" UTC")
+    day, clock, fraction = naive.str.slice(0, 10), naive.str.slice(11, 8), naive.str.slice(20)
+    padded = fraction.str.pad_end(6, "0")
+    return pl.concat_str([day, pl.lit("T"), clock, pl.lit("."), padded, pl.lit("+00:00")])
 
 
 def _zoned(instant: pl.Expr, zone: str) -> pl.Expr:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from ingest.catalog import catalog
 from ingest.declared import Catalog, Dataset, Field
@@ -91,9 +91,22 @@ def test_new_dataset_gets_its_table(engine):
 
     assert done[0] == "dataset books: table made"
     assert [index["name"] for index in inspect(engine).get_indexes("books") if not index["unique"]] == [
-        "ix_books_run_id",
-        "ix_books_updated_at_id",
+        "ix_books_written"
     ]
     assert {"id", "source", "key", "content_hash", "title"} <= {
         c["name"] for c in inspect(engine).get_columns("books")
     }
+
+
+def test_replaced_indexes_go_and_others_stay(engine):
+    declare(engine, thing_source(Script([])))
+    with engine.begin() as tx:
+        tx.execute(text("CREATE INDEX ix_things_run_id ON things (run_id)"))
+        tx.execute(text("CREATE INDEX somebodys ON things (run_id, key)"))
+
+        done = bring_up_datasets(tx, grown(*THINGS.fields))
+
+        assert done == ["dataset things: index ix_things_run_id dropped, ix_things_written serves"]
+        names = {index["name"] for index in inspect(tx).get_indexes("things")}
+        assert {"somebodys", "ix_things_written"} <= names
+        assert "ix_things_run_id" not in names

@@ -1,0 +1,72 @@
+"""Two pages are loaded at a time, and committed in their order.
+
+Most of a first load is PostgreSQL taking new rows in, one page's independent of another's. So while one page
+is being written, the next one begins on a connection of its own, and waits for its turn before it does
+anything that depends on the page before: no page is committed unless all before it are.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from threading import Event
+from typing import TypeVar
+
+AT_A_TIME = 2
+
+T = TypeVar("T")
+
+
+class Behind(Exception):
+    """The page before this one was not committed, so this one must not be."""
+
+
+class Turn:
+    """A page's place in the order."""
+
+    def __init__(self, before: "Turn | None" = None) -> None:
+        self._before = before
+        self._ended = Event()
+        self._well = False
+
+    def wait(self) -> None:
+        """Return when the page before is committed. Raises Behind when it will not be."""
+        if self._before is None:
+            return
+        self._before._ended.wait()
+        if not self._before._well:
+            raise Behind
+        self._before = None
+
+    def end(self, *, well: bool) -> None:
+        """Let the page after this one go on, or give up."""
+        self._well = well
+        self._ended.set()
+
+
+def in_turn(load: Callable[[T, Turn], None], pages: Iterable[T]) -> None:
+    """Load the pages, two at a time. `load` waits for its turn before it depends on the page before.
+
+    Raises what the first page that failed has raised; all before it are committed then, none after it.
+    """
+    running = deque[Future[None]]()
+    turn: Turn | None = None
+    with ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="page") as pool:
+        try:
+            for page in pages:
+                turn = Turn(turn)
+                running.append(pool.submit(copy_context().run, _load, load, page, turn))
+                if len(running) == AT_A_TIME:
+                    running.popleft().result()
+        finally:
+            while running:
+                running.popleft().result()
+
+
+def _load(load: Callable[[T, Turn], None], page: T, turn: Turn) -> None:
+    well = False
+    try:
+        load(page, turn)
+        well = True
+    finally:
+        turn.end(well=well)

@@ -1,0 +1,129 @@
+"""The bulk expressions of a source, built once: to build them takes longer than to run them on a page."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+
+import polars as pl
+
+from ingest.declared import Field, Mapping, Source
+from ingest.normalize.constraints import satisfied
+from ingest.normalize.fields import FREE_TEXT, TYPES
+from ingest.normalize.judge import FITS, KEY, LONGEST_KEY, ROW, Judge
+from ingest.page import NOT_TEXT
+
+# The characters that COPY's text format gives a meaning to; the backslash comes first.
+ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+# Beside the cleaned text of a field stands its canonical text; a space keeps their names apart.
+CANONICAL = " canonical"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`cleaned` makes of cells the key and a column of text for each field, `canonical` and `fits` of those
+    the canonical texts and whether the row is certainly good; `line` encodes the canonical texts for COPY."""
+
+    cleaned: list[pl.Expr]
+    canonical: list[pl.Expr]
+    fits: pl.Expr
+    special: pl.Expr
+    line: pl.Expr
+    escaped_line: pl.Expr
+    judge: Judge
+
+    def checked(self, cells: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The canonical texts of the rows that certainly fit, and the cleaned texts of the others."""
+        query = cells.lazy().with_row_index(ROW).select(pl.col(ROW).cast(pl.Int64), *self.cleaned)
+        both = query.with_columns(self.canonical).with_columns(self.fits.alias(FITS)).collect()
+        names = list(self.judge.columns)
+        canonical = [name + CANONICAL if name + CANONICAL in both.columns else name for name in names]
+        if both[FITS].all():
+            return both.select(canonical).rename(dict(zip(canonical, names, strict=True))), both[:0, names]
+        good, rest = both.filter(pl.col(FITS)), both.filter(~pl.col(FITS))
+        return good.select(canonical).rename(dict(zip(canonical, names, strict=True))), rest.select(names)
+
+    def lines(self, rows: pl.DataFrame) -> pl.Series:
+        """The key and the canonical texts of each row in COPY's text format. Most pages need no escapes."""
+        special = rows.select(self.special).item()
+        return rows.select(self.escaped_line if special else self.line).to_series()
+
+
+@lru_cache(maxsize=256)
+def plan_of(source: Source) -> Plan:
+    """The plan of a source."""
+    by_field = {mapping.field: mapping for mapping in source.mapping}
+    fields = source.dataset.fields
+    free = [KEY, *(field.name for field in fields if field.type in FREE_TEXT)]
+    return Plan(
+        cleaned=[
+            key_text(source).alias(KEY),
+            *(cleaned_text(by_field.get(field.name)).alias(field.name) for field in fields),
+        ],
+        canonical=[_canonical(field, by_field) for field in fields],
+        fits=pl.all_horizontal(_key_fits(), *map(_fits, fields)).fill_null(False),
+        special=pl.any_horizontal(pl.col(name).str.contains_any(list(ESCAPES)) for name in free).any(),
+        line=_line(fields, free=()),
+        escaped_line=_line(fields, free),
+        judge=Judge(source),
+    )
+
+
+def key_text(source: Source) -> pl.Expr:
+    """One path: its trimmed text. Several: a list of them, quoted so that no two keys run together."""
+    parts = [pl.col(path).str.strip_chars() for path in source.key]
+    if len(parts) == 1:
+        return pl.when(parts[0] != "").then(parts[0])
+    quoted = [
+        part.str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
+        for part in parts
+    ]
+    joined = pl.concat_str(quoted, separator='","')
+    anything_missing = pl.any_horizontal([part.is_null() | (part == "") for part in parts])
+    return pl.when(~anything_missing).then(pl.format('["{}"]', joined))
+
+
+def cleaned_text(mapping: Mapping | None) -> pl.Expr:
+    """The text of a mapped field: trimmed, null words gone, case changed, default filled in."""
+    if mapping is None:
+        return pl.lit(None, pl.String)
+    if mapping.path is None:
+        return pl.lit(mapping.constant, pl.String)
+    text = pl.col(mapping.path)
+    if mapping.trim:
+        text = text.str.strip_chars()
+    text = pl.when(~text.is_in(list(mapping.nulls))).then(text)
+    if mapping.case is not None:
+        text = text.str.to_uppercase() if mapping.case == "upper" else text.str.to_lowercase()
+    return text if mapping.default is None else text.fill_null(mapping.default)
+
+
+def _canonical(field: Field, by_field: dict[str, Mapping]) -> pl.Expr:
+    text = pl.col(field.name)
+    if field.name in by_field:
+        text = TYPES[field.type].fast(text, field, by_field[field.name])
+    return text.alias(field.name + CANONICAL)
+
+
+def _fits(field: Field) -> pl.Expr:
+    text = pl.col(field.name + CANONICAL)
+    good = text.is_not_null() & satisfied(text, field)
+    return good if field.required else good | pl.col(field.name).is_null()
+
+
+def _key_fits() -> pl.Expr:
+    key = pl.col(KEY)
+    return (
+        key.is_not_null() & (key.str.len_bytes() <= LONGEST_KEY) & ~key.str.contains(NOT_TEXT, literal=True)
+    )
+
+
+def copy_text(text: pl.Expr) -> pl.Expr:
+    """Escape what COPY's text format gives a meaning to."""
+    return reduce(lambda expr, step: expr.str.replace_all(*step, literal=True), ESCAPES.items(), text)
+
+
+def _line(fields: Iterable[Field], free: Collection[str]) -> pl.Expr:
+    """The cells, parted by tabs; those of the columns `free` are escaped."""
+    names = [KEY, *(field.name for field in fields)]
+    cells = [copy_text(pl.col(name)) if name in free else pl.col(name) for name in names]
+    return pl.concat_str([cell.fill_null("\\N") for cell in cells], separator="\t")
