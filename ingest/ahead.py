@@ -1,9 +1,9 @@
 """The next page is fetched and made ready while this one is being committed.
 
 PostgreSQL and the worker are two processes: taken in turns, each waits for the other. One thread walks the
-source and makes its pages ready, in order; whoever commits takes them one by one. At most three pages are in
-memory: the one being committed, one that is ready, and one in the making; a large page is alone with the one
-before it, so that memory stays bounded by the largest page and not by three of them.
+source and makes its pages ready, in order; whoever commits takes them one by one. Beside those that are being
+committed there is one page in memory, ready or in the making. A large page is made, and committed, alone, so
+that memory stays bounded by the largest page and not by several of them.
 """
 
 import threading
@@ -72,11 +72,11 @@ class _Window(Generic[T]):
         self._error: BaseException | None = None
 
     def give(self, ready: T) -> None:
-        """Put it down as soon as the place is free. Raises _Closed."""
+        """Put it down and wait until it is taken. Raises _Closed."""
         with self._changed:
-            self._wait_for(lambda: not self._waiting)
             self._waiting.append(ready)
             self._changed.notify_all()
+            self._wait_for(lambda: not self._waiting)
 
     def wait_until_idle(self) -> None:
         """Wait until all that was given has been worked on. Raises _Closed."""

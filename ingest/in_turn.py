@@ -8,6 +8,7 @@ anything that depends on the page before: no page is committed unless all before
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from threading import Event
 from typing import TypeVar
@@ -60,7 +61,8 @@ def in_turn(load: Callable[[T, Turn], None], pages: Iterable[T]) -> None:
                     running.popleft().result()
         finally:
             while running:
-                running.popleft().result()
+                with suppress(Behind):  # what the page before has raised is the reason
+                    running.popleft().result()
 
 
 def _load(load: Callable[[T, Turn], None], page: T, turn: Turn) -> None:

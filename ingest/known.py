@@ -7,9 +7,10 @@ holds the fence nobody else writes the source's rows, so what was seen once stay
 - A source with rows: once as many keys were looked up as are worth it, the hashes of all rows are read. A
   record whose hash is among them stands as it is, unless the run has met its key before.
 
-Memory is bounded: 16 MB tell which keys were met, and hashes are read of MOST_ROWS rows at most (64 MB).
+Memory is bounded: 16 MB tell which keys were met, and hashes (16 bytes) are read of MOST_ROWS rows at most.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,20 @@ from ingest.copy_in import own_cursor
 from ingest.declared import Source
 
 BITS = 2**27
-MOST_ROWS = 4_000_000
+MOST_ROWS = 2_000_000
 # To read a hash in bulk costs about a tenth of looking a key up.
 WORTH = 10
 ALONE = "alone"
 
 _ANY = "SELECT EXISTS (SELECT FROM {table} WHERE source = %s)"
 _COUNT = "SELECT count(*) FROM (SELECT FROM {table} WHERE source = %s LIMIT %s) AS found"
-_HASHES = "SELECT string_agg(uuid_send(content_hash), '') FROM {table} WHERE source = %s"
+_BLOCKS = "SELECT pg_relation_size(quote_ident(%s)::regclass) / current_setting('block_size')::int"
+_HASHES = """
+    SELECT coalesce(string_agg(uuid_send(content_hash), ''), '') FROM {table}
+     WHERE source = %s AND ctid >= %s::tid AND ctid < %s::tid
+"""
+# Blocks of a table that are read at once.
+STRETCH = 8192
 
 
 class Met:
@@ -87,7 +94,7 @@ class Known:
         if self._looked_up >= self._next_look:
             worth = min(WORTH * (self._looked_up + many), MOST_ROWS)
             if 0 < _asked(tx, self._source, _COUNT, worth + 1) <= worth:
-                self._hashes = _Hashes(_asked(tx, self._source, _HASHES))
+                self._hashes = _Hashes(list(_hashes(tx, self._source)))
             self._next_look = 2 * (self._looked_up + many)
         self._looked_up += many
 
@@ -98,18 +105,27 @@ def _parted(rows: pl.DataFrame, where: pl.Series) -> tuple[pl.DataFrame, pl.Data
     return rows.filter(where), rows.filter(~where)
 
 
-def _asked(tx: Connection, source: Source, query: str, *values: int) -> Any:
+def _asked(tx: Connection, source: Source, query: str, *values: Any) -> Any:
     table = sql.Identifier(source.dataset.name)
     with own_cursor(tx) as cursor:
         cursor.execute(sql.SQL(query).format(table=table), (source.name, *values))
         return cursor.fetchone()[0]
 
 
+def _hashes(tx: Connection, source: Source) -> Iterator[bytes]:
+    """The hashes of all rows, from one stretch of the table after the other."""
+    with own_cursor(tx) as cursor:
+        cursor.execute(_BLOCKS, (source.dataset.name,))
+        blocks: int = cursor.fetchone()[0]
+    for start in range(0, blocks, STRETCH):
+        yield bytes(_asked(tx, source, _HASHES, f"({start},0)", f"({start + STRETCH},0)"))
+
+
 class _Hashes:
     """Hashes of 128 bits, sorted, as two numbers each; PostgreSQL sends the high byte first."""
 
-    def __init__(self, hashes: bytes) -> None:
-        both = np.frombuffer(hashes, ">u8").astype(np.uint64).reshape(-1, 2)
+    def __init__(self, hashes: Sequence[bytes]) -> None:
+        both = np.frombuffer(b"".join(hashes), ">u8").astype(np.uint64).reshape(-1, 2)
         order = np.argsort(both[:, 0])
         self._high, self._low = both[order, 0], both[order, 1]
 

@@ -4,7 +4,7 @@ A page has happened or it has not, and the checkpoint stands exactly where the r
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import polars as pl
@@ -63,7 +63,8 @@ def make_ready(page: Page, source: Source, met: Met) -> Ready:
     """Decode and normalise a page."""
     frame = decode(page, source)
     good, rejects = normalize(frame, source)
-    return Ready(page, pack(page.body), frame, met.meet(good), rejects)
+    # Nobody needs the cells any more, and they are as large as the page.
+    return Ready(page, pack(page.body), replace(frame, cells=frame.cells.clear()), met.meet(good), rejects)
 
 
 def _placed(pages: Iterator[Ready], places: Iterator[Place], lease: Lease) -> Iterator[tuple[Ready, Place]]:

@@ -1,0 +1,142 @@
+"""Pages are made ready ahead, and loaded two at a time: in order, whole, and none after one that failed."""
+
+import threading
+
+import pytest
+
+from ingest import ahead as ahead_module
+from ingest.ahead import ahead
+from ingest.in_turn import Behind, in_turn
+from ingest.page import JSON, Page
+
+
+def page(body: bytes) -> Page:
+    return Page(body, JSON, {}, None)
+
+
+def pages(*bodies: bytes, then: BaseException | None = None, closed: threading.Event | None = None):
+    """Pages of a source that may break at the end."""
+    try:
+        for body in bodies:
+            yield page(body)
+        if then is not None:
+            raise then
+    finally:
+        if closed is not None:
+            closed.set()
+
+
+def bodies(source) -> list[bytes]:
+    with ahead(source, lambda page: page.body) as ready:
+        return list(ready)
+
+
+def test_pages_keep_their_order():
+    assert bodies(pages(b"1", b"2", b"3", b"4")) == [b"1", b"2", b"3", b"4"]
+
+
+def test_error_comes_after_the_pages_before_it():
+    taken = []
+
+    with (
+        pytest.raises(RuntimeError, match="gone"),
+        ahead(pages(b"1", b"2", then=RuntimeError("gone")), lambda page: page.body) as ready,
+    ):
+        taken.extend(ready)
+
+    assert taken == [b"1", b"2"]
+
+
+def test_what_cannot_be_made_ready_stops_there():
+    taken = []
+
+    def make(page):
+        if page.body == b"bad":
+            raise ValueError("bad page")
+        return page.body
+
+    with pytest.raises(ValueError, match="bad page"), ahead(pages(b"1", b"bad", b"3"), make) as ready:
+        taken.extend(ready)
+
+    assert taken == [b"1"]
+
+
+def test_leaving_early_closes_the_source():
+    closed = threading.Event()
+
+    with ahead(pages(b"1", b"2", b"3", closed=closed), lambda page: page.body) as ready:
+        assert next(ready) == b"1"
+
+    assert closed.is_set()
+    assert not [thread for thread in threading.enumerate() if thread.name == "pages ahead"]
+
+
+def test_large_pages_are_alone(monkeypatch):
+    """Nothing else is in memory while one is made ready and loaded."""
+    monkeypatch.setattr(ahead_module, "LARGE", 3)
+    events = []
+
+    def make(page):
+        events.append(("made", page.body))
+        return page.body
+
+    with ahead(pages(b"1", b"large", b"3"), make) as ready:
+        for body in ready:
+            events.append(("loaded", body))
+
+    assert events.index(("loaded", b"1")) < events.index(("made", b"large"))
+    assert events.index(("loaded", b"large")) < events.index(("made", b"3"))
+
+
+def test_turns_are_taken_in_order():
+    """Also when a later page is done with its first half before an earlier one."""
+    second_began, committed = threading.Event(), []
+
+    def load(number, turn):
+        if number == 0:
+            assert second_began.wait(10)
+        else:
+            second_began.set()
+        turn.wait()
+        committed.append(number)
+
+    in_turn(load, range(6))
+
+    assert committed == list(range(6))
+
+
+def test_none_is_committed_after_one_that_failed():
+    third_began, behind, committed = threading.Event(), [], []
+
+    def load(number, turn):
+        if number == 1:
+            assert third_began.wait(10)
+            raise RuntimeError("page 1 is refused")
+        if number == 2:
+            third_began.set()
+        try:
+            turn.wait()
+        except Behind:
+            behind.append(number)
+            raise
+        committed.append(number)
+
+    with pytest.raises(RuntimeError, match="page 1 is refused"):
+        in_turn(load, range(5))
+
+    assert (committed, behind) == ([0], [2])
+
+
+def test_first_failure_is_told():
+    """A source that breaks while the page before is refused: the page's error is the run's."""
+
+    def source():
+        yield "page"
+        raise RuntimeError("the source broke")
+
+    def load(page, turn):
+        turn.wait()
+        raise ValueError("the page is refused")
+
+    with pytest.raises(ValueError, match="the page is refused"):
+        in_turn(load, source())

@@ -1,0 +1,102 @@
+"""What a run knows of its source spares questions and changes no answer."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from ingest import known
+from tests.engine.rows import Script, counts, declare, rows, run, thing_source
+
+names = st.sampled_from(["red", "green", "blue"])
+records = st.builds(lambda key, name: {"id": key, "name": name}, st.sampled_from("abcdef"), names)
+histories = st.lists(st.lists(st.lists(records, max_size=5), max_size=5), min_size=1, max_size=4)
+
+
+def standing(engine) -> dict[str, str]:
+    return dict(rows(engine, "SELECT key, name FROM things"))
+
+
+def loaded(engine, pages, mode: str = "full") -> dict[str, int]:
+    return counts(run(engine, thing_source(Script(pages)), mode=mode))
+
+
+def things(*pairs: str) -> list[dict[str, str]]:
+    """Records from texts like "a red"."""
+    return [dict(zip(("id", "name"), pair.split(), strict=True)) for pair in pairs]
+
+
+@pytest.fixture
+def shop(engine):
+    declare(engine, thing_source(Script([])))
+    return engine
+
+
+def test_key_of_an_earlier_page_is_no_new_one(shop):
+    found = loaded(shop, [things("a red", "b red"), things("b blue", "c red"), things("a red")])
+
+    assert found == {"fetched": 5, "inserted": 3, "updated": 1, "unchanged": 1}
+    assert standing(shop) == {"a": "red", "b": "blue", "c": "red"}
+
+
+def test_row_that_changes_and_changes_back(shop):
+    """What stood at first is not what stands now: the last record of a key counts."""
+    loaded(shop, [things("a red", "b red")])
+
+    found = loaded(shop, [things("a blue"), things("b red"), things("a red")])
+
+    assert found == {"fetched": 3, "updated": 2, "unchanged": 1}
+    assert standing(shop) == {"a": "red", "b": "red"}
+
+
+def test_hashes_of_a_table_that_is_read_in_stretches(shop, monkeypatch):
+    monkeypatch.setattr(known, "STRETCH", 1)
+    many = [{"id": f"thing {number}", "name": f"{number:020}"} for number in range(500)]
+    loaded(shop, [many])
+    with shop.begin() as tx:
+        tx.execute(
+            text("UPDATE things SET name = 'other', content_hash = gen_random_uuid() WHERE key = 'thing 7'")
+        )
+
+    assert loaded(shop, [many]) == {"fetched": 500, "updated": 1, "unchanged": 499}
+    assert standing(shop) == {each["id"]: each["name"] for each in many}
+
+
+def test_many_rows_are_looked_up_one_by_one(shop, monkeypatch):
+    """Of more rows than that the hashes are not read."""
+    monkeypatch.setattr(known, "MOST_ROWS", 1)
+    loaded(shop, [things("a red", "b red", "c red")])
+
+    assert loaded(shop, [things("a red", "b blue"), things("c red", "d red")]) == {
+        "fetched": 4,
+        "inserted": 1,
+        "updated": 1,
+        "unchanged": 2,
+    }
+
+
+def test_keys_that_seem_to_be_met_are_looked_up(shop, monkeypatch):
+    """Where all keys fall on the same bits, nothing is certain and nothing is wrong."""
+    monkeypatch.setattr(known, "BITS", 8)
+
+    found = loaded(shop, [things(*(f"{letter} red" for letter in "abcdef")), things("g red", "a blue")])
+
+    assert found == {"fetched": 8, "inserted": 7, "updated": 1}
+
+
+@given(histories)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_last_record_of_each_key_stands(shop, history):
+    """Whatever comes in however many pages and runs; and nothing is written twice."""
+    with shop.begin() as tx:
+        for table in ("things", "rejects", "raw_data", "checkpoints", "runs"):
+            tx.execute(text(f"DELETE FROM {table}"))
+    expected: dict[str, str] = {}
+    for pages in history:
+        expected |= {record["id"]: record["name"] for page in pages for record in page}
+        last = loaded(shop, pages)
+
+        assert standing(shop) == expected
+        assert last.get("fetched", 0) == sum(map(len, pages))
+    again = loaded(shop, [[{"id": key, "name": name} for key, name in expected.items()]] if expected else [])
+    assert not {"inserted", "updated"} & again.keys()
