@@ -4,6 +4,7 @@ Every attempt takes a token of its host's quota, so our retries are outside of t
 urllib3 stay off. Nothing of the environment (proxies, netrc, cookies) gets into a request.
 """
 
+import copy
 import random
 import threading
 import time
@@ -25,12 +26,14 @@ from ingest.http.messages import TOO_LATE, BadReply, Hiccup, Reply, Request, wit
 from ingest.http.quota import Quota
 from ingest.http.redaction import redact, tidy
 from ingest.http.refusals import cause, named, refused, said
+from ingest.http.stop import Either, Stop
 
 log = structlog.get_logger()
 
 MOST_REDIRECTS = 3
 
 Check = Callable[[Reply], None]
+Fetch = Callable[[Request, Check], Reply]
 
 
 def _anything(reply: Reply) -> None:
@@ -49,7 +52,7 @@ class Http:
         quota: Quota,
         *,
         longest_wait: float,
-        stop: threading.Event,
+        stop: Stop,
         base: float = 0.5,
         chance: Callable[[], float] = lambda: random.random(),
         allow_private: bool = False,
@@ -59,6 +62,8 @@ class Http:
         self._base, self._chance = base, chance
         self._allow_private = allow_private
         self._retries = Allowance()
+        # One at a time waits for its turn; the others would only ask the quota over and over.
+        self._turn = threading.Lock()
         # Two, so that no request is sent over a connection that was checked less than it must be.
         self._adapters = {
             allowed: Adapter(allow_private=allowed, resolve=resolve) for allowed in (False, True)
@@ -72,6 +77,23 @@ class Http:
     ) -> None:
         for adapter in self._adapters.values():
             adapter.close()
+
+    def apart(self, over: Stop) -> "Http":
+        """The same client for other threads, which stops as soon as `over` is set as well."""
+        other = copy.copy(self)
+        other._stop = Either(self._stop, over)
+        return other
+
+    def once(self, request: Request, check: Check = _anything) -> Reply:
+        """Like fetch, but an attempt that fails is the only one. Raises Hiccup besides.
+
+        A pause that the upstream asks for holds all the same.
+        """
+        try:
+            return self._attempt(request, check)
+        except Hiccup as hiccup:
+            self._pause(request, hiccup, self._delay(hiccup, attempt=1))
+            raise
 
     def fetch(self, request: Request, check: Check = _anything) -> Reply:
         """Return a reply with a good status that `check` does not refuse by a BadReply.
@@ -91,14 +113,20 @@ class Http:
 
     def _before_retry(self, request: Request, hiccup: Hiccup, attempt: int) -> None:
         """Wait as long as it takes until the next attempt, or raise when there is none."""
-        host = urlsplit(request.url).netloc
-        wait = hiccup.after or backoff(attempt, base=self._base, chance=self._chance)
-        if hiccup.everyone:
-            self._quota.pause(host, wait)
+        wait = self._delay(hiccup, attempt)
+        self._pause(request, hiccup, wait)
         if wait <= self._longest_wait and (why := self._given_up(request, hiccup, attempt)):
             raise SourceBroken(f"{named(request)}: {hiccup} ({why})", kind=hiccup.kind) from hiccup
-        log.info("fetch retried", host=host, attempt=attempt, wait=round(wait, 3), reason=hiccup.kind)
+        host, reason = urlsplit(request.url).netloc, hiccup.kind
+        log.info("fetch retried", host=host, attempt=attempt, wait=round(wait, 3), reason=reason)
         self._wait(wait, f"{named(request)}: {hiccup}")
+
+    def _delay(self, hiccup: Hiccup, attempt: int) -> float:
+        return hiccup.after or backoff(attempt, base=self._base, chance=self._chance)
+
+    def _pause(self, request: Request, hiccup: Hiccup, seconds: float) -> None:
+        if hiccup.everyone:
+            self._quota.pause(urlsplit(request.url).netloc, seconds)
 
     def _given_up(self, request: Request, hiccup: Hiccup, attempt: int) -> str | None:
         """Why there is no further attempt; None when there is one."""
@@ -149,6 +177,7 @@ class Http:
                 connect_timeout=request.connect_timeout,
                 read_timeout=request.read_timeout,
                 deadline=deadline,
+                stop=self._stop,
             )
         except Refused as error:
             message = f"{named(request)}: {error}. If it is meant to be there: {MEND}"
@@ -187,8 +216,11 @@ class Http:
     def _take_turn(self, request: Request) -> None:
         """Wait until nobody was told to pause and a token is free, and take it."""
         host = urlsplit(request.url).netloc
-        while wait := self._quota.paused(host) or self._token(host, request.rate):
-            self._wait(wait, f"the quota of {host}")
+        with self._turn:
+            if self._stop.is_set():
+                raise Stopped(f"asked to stop before {host} was asked")
+            while wait := self._quota.paused(host) or self._token(host, request.rate):
+                self._wait(wait, f"the quota of {host}")
 
     def _token(self, host: str, rate: str | None) -> float:
         return 0.0 if rate is None else self._quota.take(host, rate)

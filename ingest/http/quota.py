@@ -4,6 +4,7 @@ A token is taken for each attempt, so that retries count. A pause that one worke
 holds for all of them.
 """
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,10 +39,12 @@ class MemoryPauses:
 
     def __init__(self) -> None:
         self._ends: dict[str, float] = {}
+        self._lock = threading.Lock()
 
     def begin(self, host: str, seconds: float) -> None:
         """Pause the host; a longer pause that holds already stays."""
-        self._ends[host] = max(self._ends.get(host, 0.0), time.monotonic() + seconds)
+        with self._lock:
+            self._ends[host] = max(self._ends.get(host, 0.0), time.monotonic() + seconds)
 
     def left(self, host: str) -> float:
         """Seconds until the host's pause ends; 0.0 without one."""
