@@ -4,7 +4,7 @@ import time
 from typing import Protocol
 
 # Nobody who waits goes on for longer than this once it was asked to stop.
-LOOK = 0.25
+LOOK = 0.1
 
 
 class Stop(Protocol):

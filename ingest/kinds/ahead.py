@@ -21,14 +21,14 @@ from ingest.errors import SourceBroken, TryLater
 from ingest.http import Http
 from ingest.http.client import Check, Fetch
 from ingest.http.messages import Hiccup, Reply, Request
-from ingest.json_text import most_values
+from ingest.kinds.bounds import weight
 from ingest.kinds.paginators import PAGINATORS, Answer, Options, Step, Watch
 from ingest.page import Page
 
-# A value takes far more memory than its bytes, so a page of many short ones counts for more than its bytes.
-BYTES_A_VALUE = 16
 # The next page may be so many times as heavy as all before.
 HEADROOM = 2
+# The kind of error of whatever is too large in some way.
+TOO_HEAVY = "reply"
 
 log = structlog.get_logger()
 
@@ -40,17 +40,20 @@ class Ahead:
     """The pages of one list. `ask` fetches one of them, by its number, and looks at it.
 
     `ahead` of the options says how many are asked for at the same time, the one whose turn it is among them.
-    The others together weigh no more than one page may, so that there are fewer of them when pages are large.
+    Together they weigh no more than one page may, so that there are fewer of them when pages are large.
     """
 
     def __init__(self, http: Http, options: Options, ask: Ask) -> None:
         self._http, self._options, self._ask = http, options, ask
         self._most: int = options.get("ahead", 1)
         self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="ahead")
-        self._coming: Iterator[Request] = iter(())
-        self._begun: deque[tuple[Request, Future[Fetched]]] = deque()
         self._over = threading.Event()
+        self._begun: deque[tuple[Request, Future[Fetched]]] = deque()
+        self._coming: Iterator[Request] = iter(())
+        self._next: Request | None = None
         self._heaviest = 1
+        # Python runs one thread at a time. Were all to parse what arrived together, all would be late.
+        self._looking = threading.Lock()
 
     def __enter__(self) -> "Ahead":
         return self
@@ -65,44 +68,65 @@ class Ahead:
     def take(self, step: Step, watch: Watch) -> Fetched:
         """The page of the step, whose turn it is. Raises what a fetch raises.
 
-        Nothing is ahead of the first page, nor of one that was not foreseen: most lists have one page, and an
-        upstream that never fills its pages is not asked for what it would answer in vain.
+        What went wrong ahead is asked for now, as if nobody had asked: so only a page whose turn has come can
+        fail the run, and it fails as it would alone.
         """
-        foreseen, begun = self._next()
-        if foreseen == step[0]:
-            self._begin_more(foreseen, watch)
-        else:
-            self._drop()
-            begun, self._coming = None, foreseen_after(step, self._options)
-        fetched = self._landed(begun, step[0], watch.number)
-        self._heaviest = max(self._heaviest, weight(fetched[0].body))
+        begun = self._begun_for(step[0], watch)
+        if begun is None:
+            self._foresee_from(step)
+            return self._in_turn(step[0], watch.number)
+        try:
+            return begun.result()
+        except (Hiccup, SourceBroken, TryLater) as error:
+            log.info("page asked for again", page=watch.number, reason=str(error))
+            if getattr(error, "kind", None) == TOO_HEAVY:
+                self._foresee_from(step)
+        return self._in_turn(step[0], watch.number)
+
+    def _begun_for(self, request: Request, watch: Watch) -> Future[Fetched] | None:
+        """What was begun for the request, if it was foreseen; then more is begun, as much as there may be.
+
+        Nothing is begun with the first page, nor with one that was not foreseen: most lists have one page,
+        and an upstream that never fills its pages is not asked for what nobody wants.
+        """
+        foreseen = self._begun[0][0] if self._begun else self._next
+        if foreseen != request:
+            return None
+        room = request.max_body // (HEADROOM * self._heaviest)
+        self._begin(watch, min(self._most, room, 1 + watch.most - watch.taken))
+        return self._begun.popleft()[1] if self._begun else None
+
+    def _begin(self, watch: Watch, most: int) -> None:
+        while len(self._begun) < most and most > 1 and self._next is not None:
+            request, number = self._next, watch.number + len(self._begun)
+            fetch = partial(self._once, self._http.apart(self._over), request.max_body // most)
+            begun = self._pool.submit(copy_context().run, self._ask, fetch, request, number)
+            self._begun.append((request, begun))
+            self._next = next(self._coming, None)
+
+    def _once(self, http: Http, most: int, request: Request, check: Check) -> Reply:
+        """Ask once for a page that weighs no more than that."""
+
+        def look(reply: Reply) -> None:
+            with self._looking:
+                if weight(reply.body) > most:
+                    raise SourceBroken("the page is too heavy to be held beside others", kind=TOO_HEAVY)
+                check(reply)
+
+        return http.once(replace(request, max_body=most), look)
+
+    def _in_turn(self, request: Request, number: int) -> Fetched:
+        fetched = self._ask(self._http.fetch, request, number)
+        # A page that came ahead was light enough; to weigh one takes a while.
+        if self._most > 1:
+            self._heaviest = max(self._heaviest, weight(fetched[0].body))
         return fetched
 
-    def _next(self) -> tuple[Request | None, Future[Fetched] | None]:
-        return self._begun.popleft() if self._begun else (next(self._coming, None), None)
-
-    def _begin_more(self, request: Request, watch: Watch) -> None:
-        """Ask for the pages behind the watch's, as many as there may be."""
-        most_weight = request.max_body
-        others = min(self._most - 1, watch.most - watch.taken, most_weight // (HEADROOM * self._heaviest))
-        while len(self._begun) < others:
-            number = watch.number + 1 + len(self._begun)
-            coming = next(self._coming)
-            light = partial(_light, self._http.apart(self._over), most_weight // others)
-            begun = self._pool.submit(copy_context().run, self._ask, light, coming, number)
-            self._begun.append((coming, begun))
-
-    def _landed(self, begun: Future[Fetched] | None, request: Request, number: int) -> Fetched:
-        """The page that a thread has brought. What went wrong there is asked for now, as if nobody had asked.
-
-        So only a page whose turn has come can fail the run, and it fails as it would without what was ahead.
-        """
-        if begun is not None:
-            try:
-                return begun.result()
-            except (Hiccup, SourceBroken, TryLater) as error:
-                log.info("page asked for again", page=number, reason=str(error))
-        return self._ask(self._http.fetch, request, number)
+    def _foresee_from(self, step: Step) -> None:
+        """Drop what was begun; only what follows this step is begun from now on."""
+        self._drop()
+        self._coming = foreseen_after(step, self._options)
+        self._next = next(self._coming, None)
 
     def _drop(self) -> None:
         self._over.set()
@@ -122,19 +146,3 @@ def foreseen_after(step: Step, options: Options) -> Iterator[Request]:
     next(steps)
     while True:
         yield steps.send(full)[0]
-
-
-def weight(body: bytes) -> int:
-    """The bytes of a page, or more when it holds many values: parsed, a value takes many times its bytes."""
-    return max(len(body), BYTES_A_VALUE * most_values(body))
-
-
-def _light(http: Http, most: int, request: Request, check: Check) -> Reply:
-    """Ask once for a page that weighs no more than that."""
-
-    def weighed(reply: Reply) -> None:
-        if weight(reply.body) > most:
-            raise SourceBroken("the page is too large to be held beside others", kind="reply")
-        check(reply)
-
-    return http.once(replace(request, max_body=most), weighed)

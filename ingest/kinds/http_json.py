@@ -15,8 +15,8 @@ from ingest.errors import SourceBroken
 from ingest.http import Http
 from ingest.http.client import Fetch
 from ingest.http.messages import BadReply, Reply, Request, referred_in_path
-from ingest.json_text import most_values
-from ingest.kinds.ahead import BYTES_A_VALUE, Ahead
+from ingest.kinds.ahead import Ahead
+from ingest.kinds.bounds import check_records, check_values
 from ingest.kinds.paginators import PAGINATORS, Answer, Step, Steps, Watch, asked
 from ingest.kinds.paths import MISFITS, misfit
 from ingest.kinds.sweep import Sweep, begun, form_of, gone_on
@@ -25,11 +25,6 @@ from ingest.page import JSON, Page, Position
 JSON_TYPE = re.compile(r"(application|text)/([\w.+-]+\+)?json\s*(;.*)?", re.IGNORECASE)
 # How a request fails whose place in the list (a cursor, a page's number) is not there any more.
 STALE = ("request", "not_found", "pagination")
-
-# Parsed, a value takes many times its bytes, and so does a record that is set aside. These are what a reply
-# at the cap of its size may hold of them; dense replies of an ordinary API hold half as many.
-LEAST_VALUES = 100_000
-BYTES_A_RECORD, LEAST_RECORDS = 256, 50_000
 
 log = structlog.get_logger()
 
@@ -164,24 +159,14 @@ def _asked_for(fetch: Fetch, request: Request, number: int, *, path: str | None)
     def check(reply: Reply) -> None:
         sent = {"method": request.method, "url": reply.url, "status": reply.status}
         page = Page(reply.body, JSON, {**sent, "page": number, "records": path}, None)
-        _bounded("values", most_values(reply.body), request, BYTES_A_VALUE, LEAST_VALUES)
+        check_values(reply.body, request)
         document, date = _document(page, reply), reply.headers.get("Date")
         records = _records(page, path)
-        _bounded("records", len(records), request, BYTES_A_RECORD, LEAST_RECORDS)
+        check_records(records, request)
         found.append((page, Answer(document, records, reply.next, date)))
 
     fetch(request, check)
     return found[-1]
-
-
-def _bounded(what: str, many: int, request: Request, each: int, least: int) -> None:
-    """Raise SourceBroken when a reply holds more than its memory is meant for."""
-    most = max(least, request.max_body // each)
-    if many > most:
-        message = f"the reply holds {many} {what}; with max_body {request.max_body} at most {most} are read"
-        raise SourceBroken(
-            f"{request.method} {request.shown}: {message}. Ask for smaller pages", kind="reply"
-        )
 
 
 def _document(page: Page, reply: Reply) -> Any:

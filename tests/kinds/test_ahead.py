@@ -84,6 +84,7 @@ def test_order_is_kept(paginate, seed):
 
     assert seen(pages) == one_by_one(listed, paginate)
     assert api.positions == {"": {}}
+    assert server.connections <= AHEAD
     assert threads() == []
 
 
@@ -291,7 +292,7 @@ def test_close_breaks_off():
             pages = http_json(http, {}, **api.options)
             assert ids([next(pages), next(pages)]) == ["0", "1", "2", "3", "4", "5"]
             assert stuck.all.wait(PATIENCE)
-            assert len(threads()) == AHEAD - 1
+            assert 0 < len(threads()) <= AHEAD
             began = time.monotonic()
             pages.close()
 
@@ -345,7 +346,7 @@ def wide(asked):
 
 
 def test_large_pages_are_not_held():
-    """Where one page takes more than half of max_body none is asked for ahead."""
+    """Where one page takes more than a quarter of max_body none is asked for ahead."""
     with upstream(wide) as server:
         api = Api(server, paginate=NUMBERED | {"ahead": AHEAD, "start": 5}, max_body=5000)
 
@@ -361,5 +362,6 @@ def test_page_beyond_its_share_waits_for_its_turn():
 
         assert ids(pages) == [thing["id"] for thing in THINGS]
         times = Counter(map(number, server.journal))
-        assert times.pop(4) == 2
-        assert set(times.values()) == {1}
+        assert times[4] == 2
+        # What was on its way with it makes room for it.
+        assert [page for page in times if times[page] > 1 and page not in (4, 5, 6)] == []
