@@ -60,11 +60,12 @@ class _Server(ThreadingHTTPServer):
 
 
 class Upstream:
-    """The server: its URL, its steps and its journal."""
+    """The server: its URL, its steps, its journal, and how many connections were made to it."""
 
     def __init__(self, steps: list[Step]) -> None:
         self.steps = steps
         self.journal: list[Asked] = []
+        self.connections = 0
         self.over = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -105,6 +106,10 @@ def _handler(server: Upstream) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
         # Head and body are two packets, and the second would wait 40 ms for the answer to the first.
         disable_nagle_algorithm = True
+
+        def setup(self) -> None:
+            super().setup()
+            server.connections += 1
 
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length", 0))

@@ -46,10 +46,24 @@ class BasicAuth(Closed):
     password = Scalar("The password, as a reference: ${NAME}.", default="")
 
 
-class NoPages(Closed):
+class _InTurn(Closed):
+    """Pages that are asked for one by one."""
+
+    def handle_error(self, error: ValidationError, data: Any, *, many: bool, **kwargs: Any) -> None:
+        """Say why `ahead` is not for them."""
+        super().handle_error(error, data, many=many, **kwargs)
+        messages: Any = error.messages
+        if "ahead" in messages:
+            messages["ahead"] = [f"{data['type']} cannot be asked for ahead; only page and offset can"]
+
+
+class NoPages(_InTurn):
     """One reply holds everything."""
 
     type = Choice(["none"], required=True)
+
+
+AHEAD = Whole("How many pages are asked for at the same time.", least=1, most=32, default=1)
 
 
 class _Sized(Closed):
@@ -67,6 +81,7 @@ class NumberedPages(_Sized):
     start = Whole("The number of the first page.", default=1)
     size_param = Filled("The parameter that asks for a page's size.", default=None)
     size = Whole("Records in a full page.", least=1, most=100_000, default=None)
+    ahead = AHEAD
 
 
 class OffsetPages(_Sized):
@@ -76,9 +91,10 @@ class OffsetPages(_Sized):
     param = Filled("The parameter with the offset.", default="offset")
     size_param = Filled("The parameter that asks for a page's size.", default="limit")
     size = Whole("Records in a full page.", least=1, most=100_000, required=True)
+    ahead = AHEAD
 
 
-class CursorPages(Closed):
+class CursorPages(_InTurn):
     """A cursor in the body that asks for the next page; null, empty or absent at the end."""
 
     type = Choice(["cursor"], required=True)
@@ -86,14 +102,14 @@ class CursorPages(Closed):
     param = Filled("The parameter that takes it.", default="cursor")
 
 
-class NextUrlPages(Closed):
+class NextUrlPages(_InTurn):
     """The next page's URL in the body; null, empty or absent at the end."""
 
     type = Choice(["next_url"], required=True)
     path = Path("Where the body holds the URL (JMESPath).", required=True)
 
 
-class LinkPages(Closed):
+class LinkPages(_InTurn):
     """The next page's URL in the Link header, rel=next (RFC 8288)."""
 
     type = Choice(["link"], required=True)

@@ -1,6 +1,5 @@
 """Reading a reply's body: in pieces, against a deadline, with caps before and after decompression."""
 
-import threading
 import time
 from collections.abc import Iterator
 
@@ -10,6 +9,7 @@ import urllib3
 from ingest.errors import Stopped
 from ingest.http.inflate import BadCompression, TooLarge, capped, gunzip, inflate
 from ingest.http.messages import TOO_LATE, BadReply, Hiccup
+from ingest.http.stop import Stop
 
 PIECE = 64 * 1024
 # Enough of an error's body to say what the upstream said.
@@ -17,7 +17,7 @@ ERROR_BODY = 64 * 1024
 DECODERS = {"gzip": gunzip, "x-gzip": gunzip, "deflate": inflate}
 
 
-def read(response: requests.Response, *, most: int, deadline: float, stop: threading.Event) -> bytes:
+def read(response: requests.Response, *, most: int, deadline: float, stop: Stop) -> bytes:
     """Return the decompressed body. `deadline` is a reading of the monotonic clock.
 
     Raises Hiccup when it breaks off, BadReply when it cannot be decompressed, TooLarge, Stopped.
@@ -34,7 +34,7 @@ def read(response: requests.Response, *, most: int, deadline: float, stop: threa
         raise BadReply(str(error)) from error
 
 
-def said(response: requests.Response, *, deadline: float, stop: threading.Event) -> bytes:
+def said(response: requests.Response, *, deadline: float, stop: Stop) -> bytes:
     """What the upstream says of an error; that it cannot be read changes nothing. Raises Stopped."""
     try:
         return read(response, most=ERROR_BODY, deadline=deadline, stop=stop)
@@ -42,7 +42,7 @@ def said(response: requests.Response, *, deadline: float, stop: threading.Event)
         return b""
 
 
-def _arriving(raw: urllib3.HTTPResponse, deadline: float, stop: threading.Event) -> Iterator[bytes]:
+def _arriving(raw: urllib3.HTTPResponse, deadline: float, stop: Stop) -> Iterator[bytes]:
     """What has arrived, as soon as it has: a body that trickles must not hide the deadline."""
     while True:
         if stop.is_set():

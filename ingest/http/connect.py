@@ -8,6 +8,7 @@ TLS verifies and what the Host header says.
 
 import math
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPResponse
@@ -22,10 +23,12 @@ from urllib3.util import connection
 
 from ingest.http.address import public
 from ingest.http.deadline import Timed, left
+from ingest.http.stop import Stop
 
 # A host and a port to the addresses to try, in order.
 Resolve = Callable[[str, int], list[str]]
-
+# So many connections to a host are kept for the next request: one for each thread that asks.
+MOST_KEPT = 32
 
 MEND = "allow_private: true in the source's options, or the setting ALLOW_PRIVATE=true"
 
@@ -107,7 +110,8 @@ class Connection(HTTPConnection):
         self, sock: socket.socket, **options: Any
     ) -> HTTPResponse:
         """The reply that http.client is about to read from the socket."""
-        timed: Any = Timed(sock, each=self.timeout or math.inf, deadline=self.adapter.deadline)
+        limits = self.adapter.limits
+        timed: Any = Timed(sock, each=self.timeout or math.inf, deadline=limits.deadline, stop=limits.stop)
         return HTTPResponse(timed, **options)
 
 
@@ -115,22 +119,38 @@ class SecureConnection(Connection, HTTPSConnection):
     """The same with TLS."""
 
 
+class _Limits(threading.local):
+    """What holds for the request that this thread is sending."""
+
+    deadline: float = math.inf
+    stop: Stop = threading.Event()
+
+
 class Adapter(HTTPAdapter):
-    """The adapter of requests, whose connections are checked when made, and whose replies have a deadline."""
+    """The adapter of requests, whose connections are checked when made, and whose replies have a deadline.
+
+    Several threads may ask at the same time.
+    """
 
     def __init__(self, *, allow_private: bool, resolve: Resolve = resolved) -> None:
-        super().__init__()
-        self.allow_private, self.resolve, self.deadline = allow_private, resolve, math.inf
+        super().__init__(pool_maxsize=MOST_KEPT)
+        self.allow_private, self.resolve, self.limits = allow_private, resolve, _Limits()
         self.poolmanager.pool_classes_by_scheme = {
             "http": _made_of(HTTPConnectionPool, Connection, self),
             "https": _made_of(HTTPSConnectionPool, SecureConnection, self),
         }
 
     def ask(
-        self, prepared: PreparedRequest, *, connect_timeout: float, read_timeout: float, deadline: float
+        self,
+        prepared: PreparedRequest,
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+        deadline: float,
+        stop: Stop,
     ) -> Response:
         """Send the request; return the reply when its head has arrived. Its body has the same deadline."""
-        self.deadline = deadline
+        self.limits.deadline, self.limits.stop = deadline, stop
         return self.send(prepared, stream=True, timeout=(connect_timeout, read_timeout))
 
     def dial(self, host: str, port: int, **options: Any) -> socket.socket:
@@ -139,7 +159,7 @@ class Adapter(HTTPAdapter):
             host,
             port,
             allow_private=self.allow_private,
-            deadline=self.deadline,
+            deadline=self.limits.deadline,
             resolve=self.resolve,
             **options,
         )

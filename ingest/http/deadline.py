@@ -3,7 +3,11 @@
 import io
 import socket
 import time
+from contextlib import suppress
 from typing import Any
+
+from ingest.errors import Stopped
+from ingest.http.stop import LOOK, Stop
 
 
 def left(deadline: float, *, most: float) -> float:
@@ -15,14 +19,16 @@ def left(deadline: float, *, most: float) -> float:
 
 
 class Until(io.RawIOBase):
-    """What a socket receives until the deadline; `each` bounds one wait. Reading raises TimeoutError.
+    """What a socket receives until the deadline; `each` bounds one wait.
 
+    Reading raises TimeoutError, and Stopped soon after `stop` is set.
     http.client reads a reply's head line by line and passes over any number of interim replies; the timeout
     of a socket holds for one wait alone.
     """
 
-    def __init__(self, sock: socket.socket, *, each: float, deadline: float) -> None:
-        self._sock, self._each, self._deadline = sock, each, deadline
+    def __init__(self, sock: socket.socket, *, each: float, deadline: float, stop: Stop) -> None:
+        self._sock, self._each, self._deadline, self._stop = sock, each, deadline, stop
+        # The socket stays open as long as a file of it does.
         self._received = sock.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
@@ -31,8 +37,12 @@ class Until(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         """Wait for the next bytes."""
-        self._sock.settimeout(left(self._deadline, most=self._each))
-        return self._received.readinto(buffer)
+        ends = min(self._deadline, time.monotonic() + self._each)
+        while not self._stop.is_set():
+            self._sock.settimeout(left(ends, most=LOOK))
+            with suppress(TimeoutError):
+                return self._sock.recv_into(buffer)
+        raise Stopped("asked to stop while waiting for a reply")
 
     def fileno(self) -> int:
         """The socket's."""
@@ -47,9 +57,9 @@ class Until(io.RawIOBase):
 class Timed:
     """A socket for http.client, which makes one file of it for each reply."""
 
-    def __init__(self, sock: socket.socket, *, each: float, deadline: float) -> None:
-        self._sock, self._each, self._deadline = sock, each, deadline
+    def __init__(self, sock: socket.socket, *, each: float, deadline: float, stop: Stop) -> None:
+        self._sock, self._each, self._deadline, self._stop = sock, each, deadline, stop
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """The file that a reply is read from."""
-        return io.BufferedReader(Until(self._sock, each=self._each, deadline=self._deadline))
+        return io.BufferedReader(Until(self._sock, each=self._each, deadline=self._deadline, stop=self._stop))

@@ -1,9 +1,11 @@
 """REST APIs that answer JSON: each reply is a page."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, islice
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import jmespath
@@ -11,8 +13,10 @@ import structlog
 
 from ingest.errors import SourceBroken
 from ingest.http import Http
+from ingest.http.client import Fetch
 from ingest.http.messages import BadReply, Reply, Request, referred_in_path
-from ingest.json_text import most_values
+from ingest.kinds.ahead import Ahead
+from ingest.kinds.bounds import check_records, check_values
 from ingest.kinds.paginators import PAGINATORS, Answer, Step, Steps, Watch, asked
 from ingest.kinds.paths import MISFITS, misfit
 from ingest.kinds.sweep import Sweep, begun, form_of, gone_on
@@ -21,11 +25,6 @@ from ingest.page import JSON, Page, Position
 JSON_TYPE = re.compile(r"(application|text)/([\w.+-]+\+)?json\s*(;.*)?", re.IGNORECASE)
 # How a request fails whose place in the list (a cursor, a page's number) is not there any more.
 STALE = ("request", "not_found", "pagination")
-
-# Parsed, a value takes many times its bytes, and so does a record that is set aside. These are what a reply
-# at the cap of its size may hold of them; dense replies of an ordinary API hold half as many.
-BYTES_A_VALUE, LEAST_VALUES = 16, 100_000
-BYTES_A_RECORD, LEAST_RECORDS = 256, 50_000
 
 log = structlog.get_logger()
 
@@ -93,7 +92,9 @@ class _Listing:
     def form(self) -> str:
         request = self.request
         asked_for = (request.url, request.method, request.params, request.body)
-        return form_of(*asked_for, self.paginate, self.since, self.path)
+        # How many pages are asked for at the same time does not matter to where the list stands.
+        paginate = {name: value for name, value in self.paginate.items() if name != "ahead"}
+        return form_of(*asked_for, paginate, self.since, self.path)
 
     def pages(self, position: Position) -> Iterator[Page]:
         """Go on where the position says; begin anew when the upstream does not know that place any more.
@@ -109,17 +110,24 @@ class _Listing:
                 raise
             log.warning("list begun anew", page=sweep.number + 1, reason=str(error))
             first, pages = [], self._swept(begun(position, self.form, self.since))
-        yield from chain(first, pages)
+        with closing(pages):
+            yield from first
+            yield from pages
 
-    def _swept(self, sweep: Sweep) -> Iterator[Page]:
-        watch = Watch(self.most, number=sweep.number)
+    def _swept(self, sweep: Sweep) -> Generator[Page, None, None]:
         request = _since(self.request, sweep, self.since)
         steps = PAGINATORS[self.paginate["type"]](request, self.paginate, sweep.state)
+        ask = partial(_asked_for, path=self.path)
+        with Ahead(self.http, self.paginate, ask) as ahead:
+            yield from self._followed(steps, sweep, ahead)
+
+    def _followed(self, steps: Steps, sweep: Sweep, ahead: Ahead) -> Iterator[Page]:
+        watch = Watch(self.most, number=sweep.number)
         step: Step | None = next(steps)
         while step is not None:
             request, state = step
             watch.turn(request)
-            page, answer = _asked_for(self.http, request, self.path, watch.number)
+            page, answer = ahead.take(step, watch)
             watch.look(request, answer.records)
             sweep.see(answer.records, answer.date, watch.number)
             try:
@@ -144,31 +152,21 @@ def _following(steps: Steps, answer: Answer) -> Step | None:
         return None
 
 
-def _asked_for(http: Http, request: Request, path: str | None, number: int) -> tuple[Page, Answer]:
+def _asked_for(fetch: Fetch, request: Request, number: int, *, path: str | None) -> tuple[Page, Answer]:
     """Fetch one page. The reply is looked at where it can still be asked for again."""
     found: list[tuple[Page, Answer]] = []
 
     def check(reply: Reply) -> None:
         sent = {"method": request.method, "url": reply.url, "status": reply.status}
         page = Page(reply.body, JSON, {**sent, "page": number, "records": path}, None)
-        _bounded("values", most_values(reply.body), request, BYTES_A_VALUE, LEAST_VALUES)
+        check_values(reply.body, request)
         document, date = _document(page, reply), reply.headers.get("Date")
         records = _records(page, path)
-        _bounded("records", len(records), request, BYTES_A_RECORD, LEAST_RECORDS)
+        check_records(records, request)
         found.append((page, Answer(document, records, reply.next, date)))
 
-    http.fetch(request, check)
+    fetch(request, check)
     return found[-1]
-
-
-def _bounded(what: str, many: int, request: Request, each: int, least: int) -> None:
-    """Raise SourceBroken when a reply holds more than its memory is meant for."""
-    most = max(least, request.max_body // each)
-    if many > most:
-        message = f"the reply holds {many} {what}; with max_body {request.max_body} at most {most} are read"
-        raise SourceBroken(
-            f"{request.method} {request.shown}: {message}. Ask for smaller pages", kind="reply"
-        )
 
 
 def _document(page: Page, reply: Reply) -> Any:

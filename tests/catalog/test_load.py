@@ -222,6 +222,26 @@ WRONG_SOURCES = {
         URL + "\n  paginate: {type: page, sise: 5}",
     ): "options.paginate.sise: unknown key; did you mean size?",
     (URL, URL + "\n  paginate: {type: page, size_param: n}"): "options.paginate.size_param: needs size",
+    (
+        URL,
+        URL + "\n  paginate: {type: offset, ahead: 4}",
+    ): "options.paginate.size: Missing data for required field.",
+    (
+        URL,
+        URL + "\n  paginate: {type: page, ahead: 33}",
+    ): "options.paginate.ahead: must be from 1 to 32",
+    (
+        URL,
+        URL + "\n  paginate: {type: link, ahead: 4}",
+    ): "options.paginate.ahead: link cannot be asked for ahead; only page and offset can",
+    (
+        URL,
+        URL + "\n  paginate: {type: cursor, path: next, ahead: 4}",
+    ): "options.paginate.ahead: cursor cannot be asked for ahead; only page and offset can",
+    (
+        URL,
+        URL + "\n  paginate: {type: next_url, path: next, ahead: 4}",
+    ): "options.paginate.ahead: next_url cannot be asked for ahead; only page and offset can",
     (URL, URL + "\n  paginate: {type: offset}"): "options.paginate.size: Missing data for required field.",
     (
         URL,
@@ -487,7 +507,8 @@ def test_reads_every_option(files: Files) -> None:
 
     options = source.pull.keywords
     assert options["body"] == {"a": [1, 0.5, "x"], "b": None}
-    assert options["paginate"] == {"type": "offset", "param": "offset", "size_param": "limit", "size": 50}
+    paged = {"type": "offset", "param": "offset", "size_param": "limit", "size": 50, "ahead": 1}
+    assert options["paginate"] == paged
     assert options["since"] == {
         "field": "t",
         "param": "after",
@@ -501,7 +522,21 @@ def test_reads_every_option(files: Files) -> None:
 
 
 PAGINATORS = {
-    "{type: page}": {"type": "page", "param": "page", "start": 1, "size_param": None, "size": None},
+    "{type: page}": {
+        "type": "page",
+        "param": "page",
+        "start": 1,
+        "size_param": None,
+        "size": None,
+        "ahead": 1,
+    },
+    "{type: offset, size: 50, ahead: 8}": {
+        "type": "offset",
+        "param": "offset",
+        "size_param": "limit",
+        "size": 50,
+        "ahead": 8,
+    },
     "{type: cursor, path: next}": {"type": "cursor", "path": "next", "param": "cursor"},
     "{type: next_url, path: next}": {"type": "next_url", "path": "next"},
     "{type: link}": {"type": "link"},

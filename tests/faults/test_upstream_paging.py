@@ -1,6 +1,7 @@
 """A list that goes round, overlaps, moves while it is read, answers differently, or forgets what it held."""
 
 import random
+import threading
 
 import pytest
 
@@ -201,6 +202,52 @@ def prices_of_a_run(api):
     except SourceBroken:
         return prices(found), False
     return prices(found), True
+
+
+class Crossing:
+    """Page 2 is answered after page 3, and between them the list changes."""
+
+    def __init__(self, change):
+        self.stock, self.change = [thing(f"r{number}") for number in range(9)], change
+        self.third = threading.Event()
+
+    def __call__(self, asked):
+        page = int(asked.query["page"])
+        if page == 2 and not self.third.is_set():
+            assert self.third.wait(10)
+        reply = answer(self.stock[3 * page - 3 : 3 * page])
+        if page == 3 and not self.third.is_set():
+            self.change(self.stock)
+            self.third.set()
+        return reply
+
+
+def grown(stock):
+    """What stood at the end of page 2 stands at the head of page 3 now."""
+    stock.insert(0, thing("new"))
+
+
+def moved(stock):
+    """The first record of page 3 has a new price, and moves to page 2."""
+    stock.insert(3, {**stock.pop(6), "price": 5})
+
+
+@pytest.mark.parametrize(("change", "missed"), [(grown, {"r5", "new"}), (moved, {"r5"})])
+def test_crossing_replies_are_made_up_for(change, missed):
+    """U12 with `ahead`: a list that only grows can hide a record too, and an older version can come last.
+
+    The next run that reads the list at rest has all of it.
+    """
+    with upstream(Crossing(change)) as server:
+        crossing = server.steps[0]
+        api = Api(server, paginate=NUMBERED | {"ahead": 3})
+        after = prices(api.pages())
+        later = after | prices(api.pages())
+
+    standing = {record["id"]: record["price"] for record in crossing.stock}
+    assert standing.keys() - after.keys() == missed
+    assert after["r6"] == 1
+    assert later == standing
 
 
 @pytest.mark.parametrize("seed", range(8))

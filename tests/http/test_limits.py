@@ -39,6 +39,41 @@ def test_stop_ends_reading():
             http.fetch(request(server))
 
 
+def test_stop_ends_waiting_for_a_reply():
+    stop = threading.Event()
+
+    def silent(asked):
+        stop.set()
+        return Play(silent=True)
+
+    with upstream(silent) as server, client(stop=stop) as http:
+        began = time.monotonic()
+        with pytest.raises(Stopped):
+            http.fetch(request(server))
+
+        assert time.monotonic() - began < 2
+
+
+def test_stop_comes_before_asking():
+    stop = threading.Event()
+    stop.set()
+    with upstream(answer([])) as server, client(stop=stop) as http:
+        with pytest.raises(Stopped):
+            http.fetch(request(server))
+
+        assert server.journal == []
+
+
+def test_connection_is_kept():
+    """Also after a refusal, whose body was read to its end."""
+    with upstream(answer([]), answer({}, 500), answer([])) as server, client() as http:
+        for _ in range(5):
+            http.fetch(request(server))
+
+        assert len(server.journal) == 6
+        assert server.connections == 1
+
+
 @pytest.mark.parametrize("method", [gzip.compress, zlib.compress], ids=["gzip", "deflate"])
 def test_bomb_is_capped(method):
     encoding = "gzip" if method is gzip.compress else "deflate"

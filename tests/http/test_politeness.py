@@ -148,8 +148,8 @@ def test_longer_pause_stays():
     quota.pause("a.io", 60)
     quota.pause("a.io", 1)
 
-    assert quota.paused("a.io") > 59
-    assert quota.paused("b.io") == 0.0
+    assert quota.take("a.io", None) > 59
+    assert quota.take("b.io", None) == 0.0
 
 
 def test_without_redis_nothing_is_fetched():

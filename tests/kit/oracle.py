@@ -19,6 +19,8 @@ from tests.upstream import Asked, Play, Step, answer, upstream
 
 COLUMNS = ("id", "name", "price", "version", "changed_at")
 PAGE = 10
+# How many pages of a list by number are asked for at the same time.
+AHEAD = {"page": {}, "ahead": {"ahead": 3}}
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Offer:
 
 
 class Shelf:
-    """One list of records. `shape` says how it is asked for: page, cursor, since, or file.
+    """One list of records. `shape` says how it is asked for: page, ahead, cursor, since, or file.
 
     Keys that begin with `bad` are bad in every version, so that it is known what must be a reject.
     """
@@ -104,7 +106,7 @@ class Shelf:
     def reply(self, query: dict[str, str]) -> dict[str, Any]:
         """One page of the list."""
         offers = self.listed(query.get("since"))
-        if self.shape == "page":
+        if self.shape in ("page", "ahead"):
             begin = (int(query.get("page", "1")) - 1) * PAGE
             return {"records": _documents(offers[begin : begin + PAGE])}
         behind = [offer for offer in offers if self.place(offer) > query.get("cursor", "")]
@@ -129,8 +131,8 @@ class Shelf:
         if self.shape == "file":
             return {"kind": "csv_file", "options": {"path": f"{self.name}.csv"}, **common}
         options: dict[str, Any] = {"url": f"{url}/{self.name}", "records": "records"}
-        if self.shape == "page":
-            options["paginate"] = {"type": "page", "size": PAGE}
+        if self.shape in ("page", "ahead"):
+            options["paginate"] = {"type": "page", "size": PAGE} | AHEAD[self.shape]
         else:
             options["paginate"] = {"type": "cursor", "param": "cursor", "path": "next"}
         if self.shape == "since":
@@ -154,8 +156,9 @@ class Shop:
     def play(self, asked: Asked) -> Play:
         """The next fault of the shelf, or its page; then the list may change."""
         shelf = self.shelves[asked.path.strip("/")]
-        if self.faults[shelf.name]:
-            fault = self.faults[shelf.name].popleft()
+        with shelf.lock:
+            fault = self.faults[shelf.name].popleft() if self.faults[shelf.name] else None
+        if fault is not None:
             return fault if isinstance(fault, Play) else fault(asked)
         play = self.page(asked)
         self.between(shelf)

@@ -31,8 +31,8 @@ HAPPENS = {"add": 6, "late": 4, "bad": 1, "change": 8, "remove": 5}
 
 
 def shelves() -> list[Shelf]:
-    """One of each shape, and two that are often asked for at the same time."""
-    shapes = ("page", "cursor", "since", "file", "page", "since")
+    """One of each shape, and one more of changes."""
+    shapes = ("page", "cursor", "since", "file", "ahead", "since")
     return [Shelf(f"{shape}{number}", shape) for number, shape in enumerate(shapes)]
 
 

@@ -8,18 +8,20 @@ import pytest
 from ingest.settings import ROOT
 
 SMALL = {
-    "crash": ["--cases", "16"],
-    "chaos": ["--iterations", "3", "--seed", "5"],
-    "broker": ["--runs", "60", "--kills", "2", "--flushes", "1", "--sources", "12"],
-    "zombies": ["--rounds", "4"],
-    "recovery": ["--rounds", "1"],
+    "crash": ["crash", "--cases", "16"],
+    "crash ahead": ["crash", "--cases", "16", "--shape", "ahead"],
+    "chaos": ["chaos", "--iterations", "3", "--seed", "5"],
+    "broker": ["broker", "--runs", "60", "--kills", "2", "--flushes", "1", "--sources", "12"],
+    "zombies": ["zombies", "--rounds", "4"],
+    "recovery": ["recovery", "--rounds", "1"],
 }
 
 
 @pytest.mark.parametrize("proof", SMALL)
 def test_small_part_of(proof):
     """Each in a process of its own, as make starts it: Celery keeps the broker that it knew first."""
-    command = [sys.executable, "-m", f"tests.proofs.{proof}", *SMALL[proof]]
+    name, *arguments = SMALL[proof]
+    command = [sys.executable, "-m", f"tests.proofs.{name}", *arguments]
 
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
