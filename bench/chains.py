@@ -113,7 +113,8 @@ def _jsonl(inputs: Inputs, database: str) -> Chain:
 
 def _rest(at: Site, inputs: Inputs, number: int) -> list[Chain]:
     """Far away only a part of the pages is asked for; one by one they would take a minute."""
-    near, far = {}, {"latency": LATENCY, "last": inputs.far_pages}
+    near: dict[str, int] = {}
+    far = {"latency": LATENCY, "last": inputs.far_pages}
     made = []
     for case, params, ahead, rows, oracle in (
         ("rest", near, 1, inputs.rows, "clean.csv"),

@@ -60,6 +60,7 @@ def write(folder: Path, rows: int, *, seed: int = SEED) -> Inputs:
             ("clean_changed.csv", csv_lines(clean_twin), HEADER),
             ("dirty.jsonl", json_lines(part, short=CUT_LINE), ""),
             ("clean.jsonl", json_lines(clean, short=CUT_LINE), ""),
+            ("clean_changed.jsonl", json_lines(clean_twin, short=CUT_LINE), ""),
             ("records.jsonl", json_lines(part, short=NO_OBJECT), ""),
             (
                 "clean_far.csv",

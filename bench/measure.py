@@ -60,7 +60,7 @@ def _take(step: Step, at: Site, inputs: Inputs, oracles: Oracles) -> Sample:
     with closing(at.connect()) as server, closing(at.connect(step.database)) as db:
         _execute(server, "CHECKPOINT")
         wal, written = _execute(server, "SELECT pg_current_wal_lsn()"), _tuples(db, step)
-        env = at.environment(step.database) | step.env
+        env = at.environment(step.database) | dict(step.env)
         try:
             ended = run(step.argv, env, log=at.folder / "step.log", cwd=ROOT)
         except Failed as error:

@@ -10,18 +10,18 @@ from rich.table import Table
 from bench.results import BY_HAND
 from bench.targets import Verdict
 
-WIDTH = 140
+WIDTH = 156
 COLUMNS = {
     "s": 7,
     "range": 13,
     "process s": 9,
-    "rows/s": 9,
+    "rows/s": 10,
     "x floor": 7,
     "x ours": 7,
     "WAL MB": 6,
     "peak MB": 7,
     "rewritten": 9,
-    "dead": 7,
+    "dead": 9,
 }
 LEGEND = (
     "s: inside the process, after start and imports. x floor compares these, x ours whole processes. "

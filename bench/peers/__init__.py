@@ -41,7 +41,7 @@ class Peer:
 
 def peer_chain(peer: Peer, at: Site, inputs: Inputs, cases: set[str], number: int) -> Chain | None:
     """First load, the same again, the changed twin: into a fresh database."""
-    database = f"{peer.name.replace(' ', '_')}{number}"
+    database = f"{peer.name.lower().replace(' ', '_')}{number}"
     steps = tuple(
         _step(peer, at, inputs, database, case, clean)
         for case, clean in (("first", "clean"), ("again", "clean"), ("changed", "clean_changed"))
@@ -59,6 +59,3 @@ def _step(peer: Peer, at: Site, inputs: Inputs, database: str, case: str, clean:
     )
     argv, env = peer.command(load), {**QUIET, **peer.env}
     return Step(case, peer.name, argv, database, peer.table, {}, oracle=f"{clean}.csv", env=env)
-
-
-PEERS: dict[str, Peer] = {}

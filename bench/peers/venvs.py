@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import click
 from rich.console import Console
 
-from bench.peers import HERE, PEERS, VENVS, Peer
+from bench.peers import HERE, VENVS, Peer
+from bench.peers.known import PEERS
 
 progress = Console(stderr=True)
 
@@ -28,10 +29,10 @@ def _named(asked: str) -> list[Peer]:
     if asked == "none":
         return []
     names = [name.strip() for name in asked.split(",")]
-    if unknown := {name for name in names if name != "all"} - {peer.needs for peer in PEERS.values()}:
-        known = ", ".join(sorted({peer.needs for peer in PEERS.values()}))
+    if unknown := {name for name in names if name != "all"} - {peer.needs for peer in PEERS}:
+        known = ", ".join(sorted({peer.needs for peer in PEERS}))
         raise click.BadParameter(f"no peer {', '.join(sorted(unknown))}; there are {known}")
-    return [peer for peer in PEERS.values() if "all" in names or peer.needs in names]
+    return [peer for peer in PEERS if "all" in names or peer.needs in names]
 
 
 def _why_not(needs: str) -> str:
