@@ -23,7 +23,7 @@ class Case:
 CASES = {
     "first": Case("First load of the file", "F2"),
     "again": Case("The same file again (the ledger knows it)", "F4"),
-    "full": Case("The same file, every row looked at", "F4", "again"),
+    "full": Case("The same file again, every row looked at", "F4", "again"),
     "changed": Case("1 % of the rows changed", "F5"),
     "jsonl": Case("First load of JSON lines", "F2", "first"),
     "rest": Case("Paged API", "fetch"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
+from rich.console import Console
 
 from bench.content import Content, content
 from bench.declared import declare
@@ -23,6 +24,7 @@ from ingest.settings import ROOT
 
 Oracles = Mapping[str, Content]
 NOT_BUILT = "not built: "
+progress = Console(stderr=True, highlight=False)
 
 
 def play(chain: Chain, at: Site, inputs: Inputs, oracles: Oracles) -> Iterator[Sample]:
@@ -35,10 +37,17 @@ def play(chain: Chain, at: Site, inputs: Inputs, oracles: Oracles) -> Iterator[S
         broken = f"{NOT_BUILT}{error.problems[0]}"
     for step in chain.steps:
         sample = Sample(step.case, step.contender, broken) if broken else _take(step, at, inputs, oracles)
+        _tell(sample)
         broken = broken or (sample.error and f"not reached: {step.case} failed")
         yield sample
     for database in chain.databases:
         at.drop(database)
+
+
+def _tell(sample: Sample) -> None:
+    took = sample.error or f"{sample.seconds or sample.process_seconds:.2f} s"
+    line = f"  {sample.case}, {sample.contender}: {took}"
+    progress.print(line, style="dim", markup=False, soft_wrap=True)
 
 
 def _make(at: Site, database: str, kind: dict[str, Any] | None) -> None:

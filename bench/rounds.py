@@ -5,18 +5,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from rich.console import Console
-
 from bench.chains import chains
 from bench.content import Content, of_file
 from bench.inputs import SEED, write
-from bench.measure import play
+from bench.measure import play, progress
 from bench.peers import Peer, peer_chain
 from bench.site import Site, paged_api
 from bench.steps import Sample
 
 ORACLES = ("clean.csv", "clean_changed.csv", "clean_far.csv")
-progress = Console(stderr=True)
 
 
 def rounds(at: Site, rows: int, many: int, cases: set[str], peers: Sequence[Peer]) -> Iterator[list[Sample]]:
@@ -31,7 +28,8 @@ def rounds(at: Site, rows: int, many: int, cases: set[str], peers: Sequence[Peer
             order = chains(at, inputs, cases, number)
             order += [made for peer in peers if (made := peer_chain(peer, at, inputs, cases, number))]
             chance.shuffle(order)
-            yield [sample for chain in order for sample in told(number, play(chain, at, inputs, oracles))]
+            progress.print(f"round {number} of {many}", style="dim")
+            yield [sample for chain in order for sample in play(chain, at, inputs, oracles)]
 
 
 def oracle(at: Site, clean: Path) -> Content:
@@ -39,13 +37,3 @@ def oracle(at: Site, clean: Path) -> Content:
     at.postgres.create("oracle")
     with closing(at.connect("oracle")) as db:
         return of_file(db, clean)
-
-
-def told(number: int, samples: Iterator[Sample]) -> Iterator[Sample]:
-    """The same samples, each told on the screen as it comes."""
-    for sample in samples:
-        took = sample.error or f"{sample.seconds or sample.process_seconds:.2f} s"
-        progress.print(
-            f"round {number}: {sample.case}, {sample.contender}: {took}", style="dim", markup=False
-        )
-        yield sample

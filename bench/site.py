@@ -59,8 +59,10 @@ class Site:
 
     def environment(self, database: str) -> dict[str, str]:
         """What a process of ours is started with for that database; its catalogue and files are its own."""
+        # Whoever forbids Python to keep its byte code would have us compile everything at each start.
+        outside = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         return {
-            **os.environ,
+            **outside,
             "DATABASE_URL": self.postgres.url(database),
             "REDIS_URL": self.redis.url,
             "API_KEY": "bench-key-0123456789abcdef",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.results import OURS, Rounds, figures, ratio
+from bench.results import BY_HAND, OURS, Rounds, figures, ratio
 
 Measure = Callable[[Rounds], float | None]
 FIRST, AGAIN, FULL, CHANGED = (("first", OURS), ("again", OURS), ("full", OURS), ("changed", OURS))
@@ -49,8 +49,8 @@ def inside(over: tuple[str, str], under: tuple[str, str]) -> Measure:
 def peers(rounds: Rounds, case: str, beginning: str = "") -> list[str]:
     """Who took part in a case besides the floor and us."""
     from_peers = {sample.contender for samples in rounds for sample in samples if sample.case == case}
-    known = ("F1", "F2", "F2s", "F3", "F4", "F5", "raw", "fetch", OURS)
-    return sorted(name for name in from_peers if name not in known and name.startswith(beginning))
+    known = {*BY_HAND, OURS}
+    return sorted(name for name in from_peers - known if name.startswith(beginning))
 
 
 def fastest(case: str, ours: tuple[str, str], beginning: str = "") -> Measure:

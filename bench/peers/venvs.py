@@ -25,6 +25,12 @@ def ready(asked: str) -> tuple[list[Peer], dict[str, str]]:
     return present, absent
 
 
+def pinned(needs: str) -> str:
+    """The version of a peer: the first of its pins."""
+    first = next(line for line in (HERE / f"{needs}.txt").read_text().splitlines() if "==" in line)
+    return first.partition("==")[2]
+
+
 def _named(asked: str) -> list[Peer]:
     if asked == "none":
         return []
