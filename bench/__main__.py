@@ -34,7 +34,7 @@ OUT = Path(__file__).parent / "out"
 @click.command()
 @click.option("--rows", default=1_000_000, show_default=True, help="Rows of the files.")
 @click.option("--rounds", "many", default=5, show_default=True, help="How often to measure.")
-@click.option("--peers", default="none", show_default=True, help="none, all, or names: dlt,sling.")
+@click.option("--peers", default="none", show_default=True, help="none, all, or names: dlt-arrow,sling.")
 @click.option("--cases", default=",".join(CASES), show_default=True, help="Which cases; growth is one more.")
 @click.option("--out", default=OUT, type=click.Path(path_type=Path), help="Where the results go.")
 def main(rows: int, many: int, peers: str, cases: str, out: Path) -> None:

@@ -23,6 +23,11 @@ TYPES = {
     "is_active": "boolean",
     "updated_at": "timestamptz",
 }
+# The hash of a row adds up the hashes of its values, so two rows that swapped a value would go unnoticed in a
+# sum: each is hashed once more.
+DIGEST = """
+    SELECT count(*), coalesce(sum(hashint8extended(hash_record_extended(ROW({row}), 0), 1)), 0) FROM {table}
+"""
 # How tables of ours and of the floor call two of the columns.
 OURS = {"id": "key", "updated_at": "updated"}
 
@@ -41,9 +46,7 @@ def content(db: Connection, table: str, names: dict[str, str]) -> Content:
         sql.SQL("{}::text::{}").format(sql.Identifier(names.get(column, column)), sql.SQL(kind))
         for column, kind in TYPES.items()
     ]
-    query = sql.SQL("SELECT count(*), coalesce(sum(hash_record_extended(ROW({}), 0)), 0) FROM {}").format(
-        sql.SQL(", ").join(values), sql.Identifier(*table.split("."))
-    )
+    query = sql.SQL(DIGEST).format(row=sql.SQL(", ").join(values), table=sql.Identifier(*table.split(".")))
     with db.cursor() as cursor:
         cursor.execute("SET timezone = 'UTC'")
         cursor.execute(query)

@@ -38,10 +38,15 @@ class Peer:
     command: Callable[[Load], tuple[str, ...]]
     env: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def slug(self) -> str:
+        """The name as one word."""
+        return self.name.lower().replace(" ", "-")
+
 
 def peer_chain(peer: Peer, at: Site, inputs: Inputs, cases: set[str], number: int) -> Chain | None:
     """First load, the same again, the changed twin: into a fresh database."""
-    database = f"{peer.name.lower().replace(' ', '_')}{number}"
+    database = f"{peer.slug}{number}"
     steps = tuple(
         _step(peer, at, inputs, database, case, clean)
         for case, clean in (("first", "clean"), ("again", "clean"), ("changed", "clean_changed"))

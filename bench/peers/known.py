@@ -71,6 +71,8 @@ def sling(load: Load) -> tuple[str, ...]:
         "mode": "incremental",
         "primary_key": ["id"],
         "columns": {name: _sized(name, kind, 24) for name, kind in types.items()},
+        # By default the symbol NULL would be none.
+        "source_options": {"null_if": "\\N"},
         "target_options": {"use_bulk": True, "table_keys": {"unique": ["id"]}},
     }
     load.work.mkdir(exist_ok=True)

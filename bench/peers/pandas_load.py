@@ -61,8 +61,8 @@ def main() -> None:
     with engine.begin() as tx:
         tx.execute(text(TABLE))
         tx.execute(text(STAGE))
-        # As text: floats would round the prices.
-        for chunk in pd.read_csv(path, dtype=str, chunksize=100_000):
+        # As text: floats would round the prices, and the symbol NULL would be none.
+        for chunk in pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=100_000):
             chunk.to_sql("staged", tx, if_exists="append", index=False, method=copied)
         tx.execute(text("ANALYZE staged"))
         tx.execute(text(MERGE))

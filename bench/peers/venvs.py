@@ -32,13 +32,13 @@ def pinned(needs: str) -> str:
 
 
 def _named(asked: str) -> list[Peer]:
-    if asked == "none":
-        return []
-    names = [name.strip() for name in asked.split(",")]
-    if unknown := {name for name in names if name != "all"} - {peer.needs for peer in PEERS}:
-        known = ", ".join(sorted({peer.needs for peer in PEERS}))
-        raise click.BadParameter(f"no peer {', '.join(sorted(unknown))}; there are {known}")
-    return [peer for peer in PEERS if "all" in names or peer.needs in names]
+    """The peers by their own names, or by what they need: dlt is both of its peers."""
+    names = {name.strip() for name in asked.split(",")} - {"none"}
+    known = {name: None for peer in PEERS for name in (peer.needs, peer.slug)}
+    if unknown := names - known.keys() - {"all"}:
+        told = f"no peer {', '.join(sorted(unknown))}; there are {', '.join(known)}"
+        raise click.BadParameter(told, param_hint="--peers")
+    return [peer for peer in PEERS if names & {"all", peer.needs, peer.slug}]
 
 
 def _why_not(needs: str) -> str:
