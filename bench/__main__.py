@@ -65,9 +65,8 @@ def main(rows: int, many: int, peers: str, cases: str, out: Path) -> None:
 def _asked(cases: str) -> set[str]:
     asked = {name.strip() for name in cases.split(",")}
     if unknown := asked - {*CASES, GROWS}:
-        raise click.BadParameter(
-            f"no case {', '.join(sorted(unknown))}; there are {', '.join((*CASES, GROWS))}"
-        )
+        told = f"no case {', '.join(sorted(unknown))}; there are {', '.join((*CASES, GROWS))}"
+        raise click.BadParameter(told, param_hint="--cases")
     return asked
 
 

@@ -14,7 +14,7 @@ from bench.content import Content, content
 from bench.declared import declare
 from bench.inputs import Inputs
 from bench.process import Failed, run
-from bench.site import Site
+from bench.site import LOOKER, Site
 from bench.steps import Chain, Sample, Step
 from ingest.catalog import load
 from ingest.db import new_engine
@@ -110,9 +110,9 @@ def _execute(db: Connection, statement: str, *values: object) -> Any:
 def _let_go(db: Connection) -> None:
     """Wait until the process's own sessions have ended and told their statistics."""
     others = """SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
+        WHERE datname = current_database() AND application_name <> %s AND backend_type = 'client backend'"""
     limit = time.monotonic() + 5
-    while _execute(db, others) and time.monotonic() < limit:
+    while _execute(db, others, LOOKER) and time.monotonic() < limit:
         time.sleep(0.01)
 
 

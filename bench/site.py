@@ -19,6 +19,8 @@ from ingest.settings import ROOT
 from local.process import Child
 from local.servers import HOST, Postgres, Redis, free_port
 
+# The sessions of the benchmark itself, which only look.
+LOOKER = "bench looks on"
 # Durable, and with room: the same server for the floor, for us and for every peer. The rest are defaults.
 SERVER = {
     "fsync": "on",
@@ -46,7 +48,7 @@ class Site:
 
     def connect(self, database: str = "postgres") -> Connection:
         """A connection in which each statement stands for itself."""
-        db = psycopg2.connect(self.postgres.url(database))
+        db = psycopg2.connect(self.postgres.url(database), application_name=LOOKER)
         db.autocommit = True
         return db
 
