@@ -59,7 +59,7 @@ bench: $(RUN) ## Measure beside bare COPY and other loaders: make bench ROWS=100
 	@exec $(BIN)/python -m bench --rows $(ROWS) --rounds $(ROUNDS) --peers $(PEERS) $(CASES:%=--cases %) $(ARGS)
 
 clean: ## Remove caches and .venv; data (.data) and secrets (.env) stay
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench/out
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench/out bench/.peers
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ Prove it: each ends by itself, prints its figures, and fails on any violation
