@@ -10,6 +10,9 @@ FIRST ?= 1
 RUNS ?= 3000
 KILLS ?= 30
 ROUNDS ?= 100
+ROWS ?= 1000000
+PEERS ?= none
+CASES ?=
 BIN := .venv/bin
 # Many tests wait for real processes, so four at a time pay even on two cores.
 PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile
@@ -51,11 +54,12 @@ audit: $(RUN) ## Look the pinned packages up among the known vulnerabilities; ne
 smoke: $(RUN) ## Start the whole system, use it as a stranger would, stop it
 	@exec $(BIN)/python -m local.smoke $(ARGS)
 
-bench: $(RUN) ## Measure the main path beside bare COPY: make bench ARGS="--rows 100000"
-	@exec $(BIN)/python -m bench $(ARGS)
+bench: ROUNDS := 5
+bench: $(RUN) ## Measure beside bare COPY and other loaders: make bench ROWS=100000 ROUNDS=3 PEERS=all
+	@exec $(BIN)/python -m bench --rows $(ROWS) --rounds $(ROUNDS) --peers $(PEERS) $(CASES:%=--cases %) $(ARGS)
 
 clean: ## Remove caches and .venv; data (.data) and secrets (.env) stay
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench/out
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench/out bench/.peers
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ Prove it: each ends by itself, prints its figures, and fails on any violation

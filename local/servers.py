@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -43,13 +44,23 @@ class Postgres:
     name = "postgres"
 
     def __init__(
-        self, data: Path, port: int, *, durable: bool = True, log: Path | None = None, database: str = ""
+        self,
+        data: Path,
+        port: int,
+        *,
+        durable: bool = True,
+        log: Path | None = None,
+        database: str = "",
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`data` becomes the cluster; the log is beside it unless named; the database is made at start."""
+        """`data` becomes the cluster; the log is beside it unless named; the database is made at start.
+
+        `settings` go over those that every server of ours has.
+        """
         self.data = data.absolute()
         self.port = port
         self.log = log or self.data.with_name("postgres.log")
-        self.settings = {**SETTINGS, "port": str(port), **({} if durable else CARELESS)}
+        self.settings = {**SETTINGS, "port": str(port), **({} if durable else CARELESS), **(settings or {})}
         self.database = database
         self.child: Child | None = None
 
