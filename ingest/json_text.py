@@ -40,15 +40,21 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return Ambiguous(found, names) if names else found
 
 
+# Made once: to make one takes as long as to parse a short record.
+_DECODER = json.JSONDecoder(
+    parse_float=Number, parse_int=Number, parse_constant=Number, object_pairs_hook=_object
+)
+
+
 def parse(body: bytes | str) -> Any:
     """Parse JSON; numbers, NaN and Infinity too, become `Number`. Raises ValueError.
 
     Of a name that an object gives twice the last value stands, as in most parsers: see `Ambiguous`.
     """
+    # As json.loads does, for which half a surrogate pair is no reason to refuse all the others.
+    text = body if isinstance(body, str) else body.decode(json.detect_encoding(body), "surrogatepass")
     try:
-        return json.loads(
-            body, parse_float=Number, parse_int=Number, parse_constant=Number, object_pairs_hook=_object
-        )
+        return _DECODER.decode(text)
     except RecursionError as error:
         raise TooDeep("the JSON is nested too deeply") from error
 
