@@ -101,10 +101,10 @@ def table(rows: Sequence[Cells], wanted: Finders) -> pl.DataFrame:
     try:
         return pl.DataFrame(rows, schema=schema, orient="row")
     except UnicodeEncodeError:
-        return pl.DataFrame([list(map(_storable, row)) for row in rows], schema=schema, orient="row")
+        return pl.DataFrame([list(map(storable, row)) for row in rows], schema=schema, orient="row")
 
 
-def _storable(cell: str | None) -> str | None:
+def storable(cell: str | None) -> str | None:
     """Half a surrogate pair is no text."""
     return NOT_TEXT if cell is not None and any("\ud800" <= letter <= "\udfff" for letter in cell) else cell
 
