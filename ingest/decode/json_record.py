@@ -1,7 +1,8 @@
 """One record of JSON: each value by its path, numbers by their literal text, and what is wrong with it."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 import jmespath
@@ -15,7 +16,7 @@ LONGEST_TEXT = 65_536
 # Deeper values than this are nobody's data, and writing them out would exhaust Python's stack.
 DEEPEST = 100
 PLAIN_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
-PLAIN_TYPES = (str, json_text.Number, type(None))
+PLAIN_TYPES = {str, json_text.Number, type(None)}
 # jmespath lets Python's own error through where it sorts or compares what cannot be compared.
 MISFITS = (JMESPathError, TypeError)
 
@@ -74,7 +75,7 @@ def finder(path: str) -> Find:
         return found
     names = path.split(".")
     if len(names) == 1:
-        return lambda record: record.get(path)
+        return methodcaller("get", path)
 
     def descend(record: Any) -> Any:
         for name in names:
@@ -97,11 +98,33 @@ def _cell(value: Any) -> str | None:
 
 def table(rows: Sequence[Cells], wanted: Finders) -> pl.DataFrame:
     """The rows as the columns of a frame."""
+    return _frame(dict(zip(wanted, zip(*rows, strict=True), strict=False)), wanted)
+
+
+def table_of(records: Sequence[Any], wanted: Finders) -> pl.DataFrame | None:
+    """The cells of all records, column by column; None when one of them needs a look of its own."""
+    if not set(map(type, records)) <= {dict}:
+        return None
+    columns: dict[str, Cells] = {}
+    for path, find in wanted.items():
+        try:
+            values = list(map(find, records))
+        except MISFITS:
+            return None
+        kinds = set(map(type, values))
+        if any(issubclass(kind, dict | list) for kind in kinds):
+            return None
+        columns[path] = values if kinds <= PLAIN_TYPES else list(map(_cell, values))
+    return _frame(columns, wanted)
+
+
+def _frame(columns: Mapping[str, Sequence[str | None]], wanted: Finders) -> pl.DataFrame:
     schema = dict.fromkeys(wanted, pl.String)
     try:
-        return pl.DataFrame(rows, schema=schema, orient="row")
+        return pl.DataFrame(columns, schema=schema)
     except UnicodeEncodeError:
-        return pl.DataFrame([list(map(storable, row)) for row in rows], schema=schema, orient="row")
+        kept = {path: list(map(storable, cells)) for path, cells in columns.items()}
+        return pl.DataFrame(kept, schema=schema)
 
 
 def storable(cell: str | None) -> str | None:

@@ -10,61 +10,9 @@ from hypothesis import strategies as st
 from ingest.decode import decode
 from ingest.decode.json_alike import FEWEST, INDEX, alike, others
 from ingest.page import JSONL, Page
+from tests.decode.written import PATHS, forms, odd, written
 from tests.kinds.pulling import source
 
-PATHS = ["id", "name", "a.b", "a.c.d", "list", "gone.x"]
-
-spaces = st.sampled_from(["", "", "", " ", "\t", " \r "])
-numbers = st.sampled_from(["0", "-0", "1.10", "12345678901234567890.5", "1e-12", "-1E+400", "7" * 60])
-inside = st.text(st.sampled_from(list('aé😀 /,:{}[]\x7f\u2028"\\\n\x00')), max_size=6)
-texts = st.builds(json.dumps, inside, ensure_ascii=st.booleans()) | st.sampled_from(
-    ['"\\/"', '"\\u0041"', '"\\ud83d\\ude00"', '"\\ud800"', '"null"', '"1"', '""', '"\\u0022"', '"\\""']
-)
-odd = st.sampled_from(
-    [
-        *(
-            "NaN",
-            "Infinity",
-            "01",
-            "1.",
-            ".5",
-            "+1",
-            "0x1",
-            "tru",
-            "TRUE",
-            "nul",
-            "''",
-            '"\\x"',
-            '"\\u00"',
-            '"a',
-        ),
-        "",
-    ]
-)
-plain = st.one_of(numbers, texts, st.sampled_from(["true", "false", "null"]))
-lists = st.lists(plain, max_size=3).map(lambda values: f"[{', '.join(values)}]")
-sorts = st.sampled_from([numbers, texts, st.sampled_from(["true", "false"]), st.just("null"), plain, lists])
-names = st.sampled_from(["id", "name", "list", "a", "x", "é", "a.b", "n 1", "q(.*)", "\\u0069d", "\\n"])
-inner_names = st.sampled_from(["b", "c", "d", "b"])
-
-
-def objects(named, values):
-    """Lists of (name, strategy of its value): what objects that are written alike have in common."""
-    return st.lists(st.tuples(named, values), max_size=5)
-
-
-@st.composite
-def written(draw, members):
-    """One object of the form, as JSON text with any spacing."""
-    pairs = []
-    for name, sort in members:
-        value = draw(written(sort) if isinstance(sort, list) else sort)
-        parts = (draw(spaces), json.dumps(name)[1:-1] if name == "é" else name, draw(spaces), value)
-        pairs.append('{}"{}"{}:{}'.format(*parts))
-    return draw(spaces) + "{" + ",".join(pairs) + draw(spaces) + "}"
-
-
-forms = objects(names, sorts | objects(inner_names, sorts | objects(inner_names, sorts)))
 edits = st.tuples(
     st.integers(0, 200),
     st.integers(0, 3),
