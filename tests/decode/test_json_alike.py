@@ -59,6 +59,78 @@ def test_bulk_agrees(lines):
     )
 
 
+# Nearly JSON, or JSON that only a parser reads.
+ODD = [
+    "01",
+    "-",
+    "1.",
+    ".5",
+    "+1",
+    "1e",
+    "--1",
+    "NaN",
+    "-Infinity",
+    "True",
+    "nul",
+    "",
+    "''",
+    "[1,]",
+    "[,]",
+    "{,}",
+]
+ODD += [
+    '"\x00"',
+    '"\x1f"',
+    '"\t"',
+    '"\\x"',
+    '"\\u12g4"',
+    '"\\U0041"',
+    '"\\"',
+    '"a',
+    '"\\ud800"',
+    '"\\u0000"',
+    '{"b":1,"b":2}',
+]
+ODD += [
+    '"\x7f"',
+    '"\\""',
+    '"\\"\\""',
+    '"\\\\"',
+    '"null"',
+    "null",
+    "true",
+    "1.50",
+    "-0E-0",
+    "[]",
+    "{}",
+    '{"b":1}',
+    '{"b":{"d":1}}',
+]
+FRAMES = [
+    '{{"id":{0},"name":{1},"x":"b"}}',
+    '{{"id":"a","name":"b","x":{0}}}',
+    '{{"id":"a","a":{{"b":{0},"z":1}}}}',
+    '{{"id":"a","a":{0}}}',
+    '{{"id":"a","x":[{0},{0}]}}',
+    '{{"id":"a","x":{{"y":{0}}}}}',
+    '{{"id":1{0}}}',
+]
+
+
+@pytest.mark.parametrize("usual", ['"b"', "1", "null", "true", '{"b":1}', "[]"])
+@pytest.mark.parametrize("form", FRAMES)
+def test_odd_values_among_usual_ones(form, usual):
+    """Many records of one shape, and behind them each value that may deceive it."""
+    good = form.format(usual, '"n"') if form != FRAMES[-1] else '{"id":1}'
+    lines = [good.encode()] * 2 * FEWEST + [form.format(value, '"n"').encode() for value in ODD]
+    alone = [outcome([line], number) for number, line in enumerate(lines, 1)]
+
+    assert outcome(lines) == (
+        [row for good, _ in alone for row in good],
+        [bad for _, each in alone for bad in each],
+    )
+
+
 RECORD = {
     "id": 1.5,
     "name": 'a"ä',

@@ -18,13 +18,13 @@ odd = st.sampled_from(["NaN", "Infinity", "", *no_json.split()])
 plain = st.one_of(numbers, texts, st.sampled_from(["true", "false", "null"]))
 lists = st.lists(plain, max_size=3).map(lambda values: f"[{', '.join(values)}]")
 sorts = st.sampled_from([numbers, texts, st.sampled_from(["true", "false"]), st.just("null"), plain, lists])
-names = st.sampled_from(["id", "name", "list", "a", "x", "é", "a.b", "n 1", "q(.*)", "\\u0069d", "\\n"])
+odd_names = st.sampled_from(["x", "é", "a.b", "n 1", "q(.*)", "\\u0069d", "\\n", "id", "a"])
 inner_names = st.sampled_from(["b", "c", "d", "b"])
 
 
 def objects(named, values):
     """Lists of (name, strategy of its value): what objects that are written alike have in common."""
-    return st.lists(st.tuples(named, values), max_size=5)
+    return st.lists(st.tuples(named, values), max_size=3)
 
 
 @st.composite
@@ -38,4 +38,16 @@ def written(draw, members):
     return draw(spaces) + "{" + ",".join(pairs) + draw(spaces) + "}"
 
 
-forms = objects(names, sorts | objects(inner_names, sorts | objects(inner_names, sorts)))
+inner = objects(inner_names, sorts | objects(inner_names, sorts))
+asked = st.tuples(
+    st.tuples(st.just("id"), sorts),
+    st.tuples(st.just("name"), sorts),
+    st.tuples(st.just("list"), sorts | inner),
+    st.tuples(st.just("a"), sorts | inner),
+)
+forms = st.builds(
+    lambda asked, many, more: [*asked[:many], *more],
+    asked.flatmap(st.permutations),
+    st.integers(1, 4),
+    objects(odd_names, sorts | inner),
+)
