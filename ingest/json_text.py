@@ -10,6 +10,10 @@ class Number(str):
     __slots__ = ()
 
 
+class TooDeep(ValueError):
+    """JSON that is nested deeper than Python's parser goes."""
+
+
 class RepeatedName(TypeError):
     """The value of a name was asked for that its object gives twice, and not equally."""
 
@@ -36,17 +40,23 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return Ambiguous(found, names) if names else found
 
 
-def parse(body: bytes) -> Any:
-    """Parse UTF-8 JSON; numbers, NaN and Infinity too, become `Number`. Raises ValueError.
+# Made once: to make one takes as long as to parse a short record.
+_DECODER = json.JSONDecoder(
+    parse_float=Number, parse_int=Number, parse_constant=Number, object_pairs_hook=_object
+)
+
+
+def parse(body: bytes | str) -> Any:
+    """Parse JSON; numbers, NaN and Infinity too, become `Number`. Raises ValueError.
 
     Of a name that an object gives twice the last value stands, as in most parsers: see `Ambiguous`.
     """
+    # As json.loads does, for which half a surrogate pair is no reason to refuse all the others.
+    text = body if isinstance(body, str) else body.decode(json.detect_encoding(body), "surrogatepass")
     try:
-        return json.loads(
-            body, parse_float=Number, parse_int=Number, parse_constant=Number, object_pairs_hook=_object
-        )
+        return _DECODER.decode(text)
     except RecursionError as error:
-        raise ValueError("the JSON is nested too deeply") from error
+        raise TooDeep("the JSON is nested too deeply") from error
 
 
 def most_values(body: bytes) -> int:

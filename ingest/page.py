@@ -15,6 +15,7 @@ import polars as pl
 from ingest.json_text import parse
 
 JSON = "application/json"
+JSONL = "application/x-ndjson"
 CSV = "text/csv"
 
 # Where a part of a source stands. Plain JSON values; only the kind that made it knows what is inside.

@@ -221,11 +221,17 @@ class HttpJsonOptions(KindOptions):
             raise ValidationError("needs method: POST", "body")
 
 
-class CsvFileOptions(KindOptions):
-    """CSV files below FILES_ROOT."""
+class FileOptions(KindOptions):
+    """Base of the options of kinds that read files below FILES_ROOT."""
 
     path = FilePath("A path or a glob relative to FILES_ROOT.", required=True)
     compression = Choice(["auto", "none", "gzip"], "auto: gzip when the name ends in .gz.", default="auto")
+    page_size = Size("Bytes of a page, cut at a record's end.", least=1024, most=64 * 1024**2, default="4MB")
+
+
+class CsvFileOptions(FileOptions):
+    """CSV files below FILES_ROOT."""
+
     encoding = Codec(
         "The encoding, by a name that Python knows; a byte order mark is skipped.", default="utf-8"
     )
@@ -233,7 +239,6 @@ class CsvFileOptions(KindOptions):
     quote = Character("What encloses fields that hold delimiters or line ends.", default='"')
     header = TrueOrMany(Filled(), "true: the first line names the columns; or their names.", default=True)
     skip_lines = Whole("Lines to skip before the header.", most=10_000, default=0)
-    page_size = Size("Bytes of a page, cut at a record's end.", least=1024, most=64 * 1024**2, default="4MB")
 
     @validates_schema
     def _different_characters(self, data: dict[str, Any], **kwargs: Any) -> None:
@@ -241,4 +246,14 @@ class CsvFileOptions(KindOptions):
             raise ValidationError("is the delimiter as well", "quote")
 
 
-OPTIONS: Mapping[str, type[KindOptions]] = {"http_json": HttpJsonOptions, "csv_file": CsvFileOptions}
+class JsonlFileOptions(FileOptions):
+    """JSON lines files below FILES_ROOT: UTF-8, an object a line."""
+
+    jmespath = True
+
+
+OPTIONS: Mapping[str, type[KindOptions]] = {
+    "http_json": HttpJsonOptions,
+    "csv_file": CsvFileOptions,
+    "jsonl_file": JsonlFileOptions,
+}

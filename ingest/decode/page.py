@@ -5,9 +5,14 @@ from collections.abc import Callable
 from ingest.declared import Source
 from ingest.decode.csv_page import csv_frame
 from ingest.decode.json_page import json_frame
-from ingest.page import CSV, JSON, Frame, Page
+from ingest.decode.jsonl_page import jsonl_frame
+from ingest.page import CSV, JSON, JSONL, Frame, Page
 
-DECODERS: dict[str, Callable[[Page, Source], Frame]] = {JSON: json_frame, CSV: csv_frame}
+DECODERS: dict[str, Callable[[Page, Source], Frame]] = {
+    JSON: json_frame,
+    JSONL: jsonl_frame,
+    CSV: csv_frame,
+}
 
 
 def decode(page: Page, source: Source) -> Frame:

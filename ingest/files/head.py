@@ -8,7 +8,18 @@ from typing import Literal
 
 from ingest.errors import SourceBroken
 from ingest.files.delimited import LONGEST_RECORD, OPEN, Dialect, lines, parser, spans
-from ingest.files.encodings import MARK, decode, encode, lines_end, recognised
+from ingest.files.encodings import (
+    MARK,
+    count_lines,
+    decode,
+    encode,
+    first_line_end,
+    first_lines,
+    lines_end,
+    recognised,
+    width,
+)
+from ingest.files.slices import LONGEST_LINE
 
 # As many as a spreadsheet has. Every record is parted into so many cells.
 MOST_COLUMNS = 16_384
@@ -16,12 +27,48 @@ MOST_COLUMNS = 16_384
 
 @dataclass(frozen=True)
 class Head:
-    """The encoding (without its mark), the columns, and how many bytes stand before the first record."""
+    """The encoding (without its mark), the columns, and how many bytes stand before the first record.
+
+    It is also the `Layout` of the file, whose lines end with LF, CRLF, or CR alone.
+    """
 
     encoding: str
     dialect: Dialect
     header: list[str]
     skip: int
+
+    def lines_end(self, data: bytes) -> int:
+        """See `Layout`."""
+        return lines_end(data, self.encoding)
+
+    def whole_records(self, data: bytes) -> int:
+        """See `Layout`. A record whose quote is still open is not whole."""
+        end = lines_end(data, self.encoding)
+        whole = data[:end]
+        if self.dialect.quote.encode(self.encoding) not in whole:
+            return end
+        if len(data) - end > LONGEST_LINE:
+            return end  # a quote that is open here stays open for longer than any record
+        physical = lines(decode(whole, self.encoding))
+        open_at = next((span.first for span in spans(physical, self.dialect) if span.problem == OPEN), None)
+        return end if open_at is None else len(encode("".join(physical[:open_at]), self.encoding))
+
+    def first_line_end(self, data: bytes) -> int:
+        """See `Layout`."""
+        return first_line_end(data, self.encoding)
+
+    def first_lines(self, data: bytes, most: int) -> bytes:
+        """See `Layout`."""
+        return first_lines(data, self.encoding, most)
+
+    def count_lines(self, data: bytes) -> int:
+        """See `Layout`."""
+        return count_lines(data, self.encoding)
+
+    def chunk(self, data: bytes) -> int:
+        """See `Layout`. All characters but the last, which may be half of a CRLF."""
+        unit = width(self.encoding)
+        return max(0, len(data) - len(data) % unit - unit)
 
 
 def read_head(

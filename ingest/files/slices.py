@@ -1,4 +1,4 @@
-"""Cutting the content of a delimited file into slices at record boundaries, in bounded memory.
+"""Cutting the content of a file into slices at record boundaries, in bounded memory.
 
 The slices of a file, put together again, are the file. A line too long to be a record is passed on in
 chunks: the first says so, the others continue it.
@@ -6,18 +6,9 @@ chunks: the first says so, the others continue it.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from ingest.files.delimited import LONGEST_RECORD, OPEN, lines, spans
-from ingest.files.encodings import (
-    count_lines,
-    decode,
-    encode,
-    first_line_end,
-    first_lines,
-    lines_end,
-    width,
-)
-from ingest.files.head import Head
+from ingest.files.delimited import LONGEST_RECORD
 
 # A character has up to four bytes: a longer line is too long in every encoding.
 LONGEST_LINE = 4 * LONGEST_RECORD
@@ -25,6 +16,32 @@ LONGEST_LINE = 4 * LONGEST_RECORD
 MOST_SLICE_LINES = 50_000
 
 RECORDS, TOO_LONG, CONTINUES = "records", "too_long", "continues"
+
+
+class Layout(Protocol):
+    """What a form of file says of its bytes: where lines end, and which of them make whole records."""
+
+    @property
+    def skip(self) -> int:
+        """How many bytes stand before the first record."""
+
+    def lines_end(self, data: bytes) -> int:
+        """The length of all whole lines at the start."""
+
+    def whole_records(self, data: bytes) -> int:
+        """The length of all records at the start that are whole whatever follows; empty lines count too."""
+
+    def first_line_end(self, data: bytes) -> int:
+        """The length of the first whole line, or 0."""
+
+    def first_lines(self, data: bytes, most: int) -> bytes:
+        """The data, or as many lines of them if they hold more line ends than that."""
+
+    def count_lines(self, data: bytes) -> int:
+        """How many line ends the bytes hold."""
+
+    def chunk(self, data: bytes) -> int:
+        """How much of a line can be passed on although its end is not there."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +91,14 @@ class _Pending:
         return taken
 
 
-def slices(pieces: Iterable[bytes], head: Head, start: Stand, *, size: int) -> Iterator[Slice]:
+def slices(pieces: Iterable[bytes], layout: Layout, start: Stand, *, size: int) -> Iterator[Slice]:
     """Cut the content from `start` on into slices of about `size` bytes and at most `MOST_SLICE_LINES`."""
     pending, stand, target = _Pending(pieces), start, size
     while True:
         pending.fill(target)
         if not pending.data:
             return
-        piece = _continued(pending, head, stand) if stand.inside else _records(pending, head, stand)
+        piece = _continued(pending, layout, stand) if stand.inside else _records(pending, layout, stand)
         if piece is None:
             if pending.ended:
                 return
@@ -91,53 +108,34 @@ def slices(pieces: Iterable[bytes], head: Head, start: Stand, *, size: int) -> I
         stand, target = piece.end, size
 
 
-def _records(pending: _Pending, head: Head, stand: Stand) -> Slice | None:
+def _records(pending: _Pending, layout: Layout, stand: Stand) -> Slice | None:
     """A slice of whole records; at the end of the file all that is left. None: more is needed."""
-    skip = 0 if stand.offset else head.skip
+    skip = 0 if stand.offset else layout.skip
     rest = pending.data[skip:]
-    taken = first_lines(rest, head.encoding, MOST_SLICE_LINES)
-    whole = whole_records(taken, head)
+    taken = layout.first_lines(rest, MOST_SLICE_LINES)
+    whole = layout.whole_records(taken)
     if pending.ended and len(taken) == len(rest):
-        return _slice(pending, head, stand, skip + whole, len(pending.data)) if rest else None
+        return _slice(pending, layout, stand, skip + whole, len(pending.data)) if rest else None
     if whole:
-        return _slice(pending, head, stand, skip + whole, skip + whole)
-    if len(rest) > LONGEST_LINE and not lines_end(rest, head.encoding):
-        length = _but_one(pending.data, head)
-        piece = _slice(pending, head, stand, length, length)
+        return _slice(pending, layout, stand, skip + whole, skip + whole)
+    if len(rest) > LONGEST_LINE and not layout.lines_end(rest):
+        length = layout.chunk(pending.data)
+        piece = _slice(pending, layout, stand, length, length)
         return replace(piece, form=TOO_LONG, end=replace(piece.end, inside=True))
     return None
 
 
-def _continued(pending: _Pending, head: Head, stand: Stand) -> Slice | None:
+def _continued(pending: _Pending, layout: Layout, stand: Stand) -> Slice | None:
     """A chunk of a line too long, up to the line's end."""
-    end = first_line_end(pending.data, head.encoding)
-    length = end or (len(pending.data) if pending.ended else _but_one(pending.data, head))
+    end = layout.first_line_end(pending.data)
+    length = end or (len(pending.data) if pending.ended else layout.chunk(pending.data))
     if not length:
         return None
-    piece = _slice(pending, head, stand, length, length)
+    piece = _slice(pending, layout, stand, length, length)
     return replace(piece, form=CONTINUES, end=replace(piece.end, inside=not end))
 
 
-def _but_one(data: bytes, head: Head) -> int:
-    """The length of all characters but the last, which may be half of a CRLF."""
-    unit = width(head.encoding)
-    return max(0, len(data) - len(data) % unit - unit)
-
-
-def _slice(pending: _Pending, head: Head, stand: Stand, whole: int, length: int) -> Slice:
+def _slice(pending: _Pending, layout: Layout, stand: Stand, whole: int, length: int) -> Slice:
     body = pending.take(length)
-    line = stand.line + count_lines(body[:whole], head.encoding)
+    line = stand.line + layout.count_lines(body[:whole])
     return Slice(body, whole, RECORDS, stand, Stand(stand.offset + whole, line))
-
-
-def whole_records(data: bytes, head: Head) -> int:
-    """The length of all records at the start that are whole whatever follows; empty lines count too."""
-    end = lines_end(data, head.encoding)
-    whole = data[:end]
-    if head.dialect.quote.encode(head.encoding) not in whole:
-        return end
-    if len(data) - end > LONGEST_LINE:
-        return end  # a quote that is open here stays open for longer than any record
-    physical = lines(decode(whole, head.encoding))
-    unfinished = next((span.first for span in spans(physical, head.dialect) if span.problem == OPEN), None)
-    return end if unfinished is None else len(encode("".join(physical[:unfinished]), head.encoding))

@@ -82,7 +82,17 @@ def csv_file(
     yield path
 
 
-KINDS: dict[str, Callable[..., Any]] = {"http_json": http_json, "csv_file": csv_file}
+def jsonl_file(
+    http: Any, positions: Any, *, root: Path, path: str, compression: str, page_size: int
+) -> Iterator[Any]:
+    yield path
+
+
+KINDS: dict[str, Callable[..., Any]] = {
+    "http_json": http_json,
+    "csv_file": csv_file,
+    "jsonl_file": jsonl_file,
+}
 
 
 class Files:
@@ -370,6 +380,36 @@ def test_refuses_options_of_a_file(files: Files, options: str, message: str) -> 
     [problem] = files.write("sources/coins", FILE.replace("path: coins.csv", options)).problems()
 
     assert problem.startswith(f"catalog/sources/coins.yaml: options.{message}")
+
+
+def test_reads_a_source_of_json_lines(files: Files) -> None:
+    text = FILE.replace("csv_file", "jsonl_file").replace("symbol: symbol", "symbol: 'a.b[0]'")
+    source = files.source(text.replace("coins.csv", "'coins/*.jsonl', page_size: 2MB"))
+
+    assert source.paths == ("id", "a.b[0]")
+    assert source.upstream == "coins/*.jsonl"
+    assert source.pull.keywords == {  # type: ignore[attr-defined]  # a partial
+        "root": Path("files"),
+        "path": "coins/*.jsonl",
+        "compression": "auto",
+        "page_size": 2 * 1024**2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    {
+        ("path: coins.csv", "path: a, encoding: latin-1"): "options.encoding: unknown key",
+        ("path: coins.csv", "path: a, header: true"): "options.header: unknown key",
+        ("symbol: symbol", "symbol: a-b"): "fields.symbol: 'a-b' is not a JMESPath expression",
+    }.items(),
+)
+def test_refuses_a_source_of_json_lines(files: Files, change: tuple[str, str], message: str) -> None:
+    [problem] = files.write(
+        "sources/coins", FILE.replace("csv_file", "jsonl_file").replace(*change)
+    ).problems()
+
+    assert problem.startswith(f"catalog/sources/coins.yaml: {message}")
 
 
 def test_refuses_columns_that_no_header_names(files: Files) -> None:

@@ -18,6 +18,14 @@ key: id
 fields: {name: id, price: current_price}
 """
 
+LINES = """
+dataset: things
+kind: jsonl_file
+options: {path: "*.jsonl"}
+key: id
+fields: {name: a.name, price: price}
+"""
+
 
 @pytest.fixture(autouse=True)
 def nothing_there(monkeypatch):
@@ -68,6 +76,22 @@ def test_asks_an_api_once(shop):
     assert result.exit_code == 0, result.output
     assert len(json.loads(result.stdout)["rows"]) == 3
     assert len(api.requests) == 1
+
+
+def test_json_lines(shop):
+    lines = ['{"id": "x", "a": {"name": "apple"}, "price": 1.10}', "{", '{"id": "y", "a": {"name": "plum"}}']
+    (shop.files / "shop.jsonl").write_text("\n".join(lines))
+    shop.source("lines", LINES)
+
+    document = json.loads(call("preview", "lines", "--json").stdout)
+
+    assert document["rows"] == [
+        {"key": "x", "name": "apple", "price": 1.1},
+        {"key": "y", "name": "plum", "price": None},
+    ]
+    assert [(each["reason"], each["position"]) for each in document["rejects"]] == [
+        ("not_json", "shop.jsonl line 2")
+    ]
 
 
 def test_api_away_is_told(shop):

@@ -1,9 +1,12 @@
 """Pages of JSON: values by path, by their literal text."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingest.decode import decode
 from ingest.page import JSON, NOT_TEXT, Page
+from tests.decode.written import PATHS, forms, written
 from tests.kinds.pulling import source
 
 
@@ -104,3 +107,29 @@ def test_path_that_does_not_fit():
     assert found.cells.rows() == [("2", "1")]
     assert [(reject.index, reject.reason) for reject in found.rejects] == [(0, "bad_path"), (2, "bad_path")]
     assert found.rejects[0].message == "length(tags) does not fit the record: JMESPathTypeError"
+
+
+@st.composite
+def lists(draw):
+    """Records of one form, and now and then something odd among them."""
+    form = draw(forms)
+    records = draw(st.lists(written(form), min_size=1, max_size=5))
+    if draw(st.booleans()):
+        records.append(draw(st.sampled_from(['{"id":NaN}', '{"id":{"a":1,"a":2}}', "[]", "null"])))
+    return records
+
+
+@settings(deadline=None, max_examples=200)
+@given(lists(), st.sampled_from(["length(name)", "list[0]", "a || id"]))
+def test_columns_agree(records, expression):
+    """A record that is no object makes the page one to be read record by record."""
+    paths = [*PATHS, expression]
+    by_columns = frame(f"[{','.join(records)}]", paths)
+    one_by_one = frame(f"[{','.join(records)},7]", paths)
+
+    assert one_by_one.rejects.pop().reason == "not_an_object"
+    assert by_columns.rejects == one_by_one.rejects
+    assert by_columns.index == one_by_one.index
+    assert by_columns.cells.equals(one_by_one.cells)
+    for row in range(len(by_columns.index)):
+        assert by_columns.record(row).values == one_by_one.record(row).values

@@ -12,6 +12,7 @@ from ingest.declared import Field, Mapping
 from ingest.execute import carry_out, execute
 from ingest.kinds.csv_file import csv_file
 from ingest.kinds.http_json import http_json
+from ingest.kinds.jsonl_file import jsonl_file
 from ingest.lease import Lease
 from ingest.rehearsal import rehearse
 from ingest.settings import settings
@@ -435,6 +436,25 @@ def test_slices_of_mixed_files(engine, tmp_path):
 
     assert counts(row) == {"fetched": 42, "inserted": 41, "rejected": 1}
     assert rows(engine, "SELECT key, reason FROM rejects WHERE state = 'open'") == [(None, "too_few_fields")]
+
+
+def test_slices_of_json_lines(engine, tmp_path):
+    """Each slice is decoded by its own place in the file; the file is there again, byte by byte."""
+    content = "\ufeff" + "".join(f'{{"id":"a{n}", "name":"odd"}}\n' for n in range(40)) + '{"id":"b"\n{"id":'
+    (tmp_path / "a.jsonl").write_text(content)
+    source = pulled(engine)
+
+    def pull(http, positions):
+        return jsonl_file(http, positions, root=tmp_path, path="a.jsonl", page_size=100)
+
+    run(engine, allowing(replace(source, pull=pull), "good"))
+    row = run(engine, source, mode="replay")
+
+    assert counts(row) == {"fetched": 42, "inserted": 40, "rejected": 2}
+    assert rows(engine, "SELECT position, reason FROM rejects WHERE state = 'open' ORDER BY id") == [
+        ("a.jsonl line 41", "not_json"),
+        ("a.jsonl line 42", "not_json"),
+    ]
 
 
 def test_rehearsal_tells_and_writes_nothing(engine):

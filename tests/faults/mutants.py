@@ -5,6 +5,7 @@ another reader finds in them has one outcome; raw pages are the bytes that were 
 it was before is there, unless its key came about once more.
 """
 
+import codecs
 import gzip
 import json
 from collections import Counter
@@ -17,7 +18,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from tests.engine.rows import rows
-from tests.faults.readers import decompressed, parsed, records_of
+from tests.faults.readers import decompressed, lines_of, parsed, records_of
 from tests.faults.whole_run import Api, Folder, emptied, items, raw_bytes
 from tests.upstream import Play, Upstream
 
@@ -60,6 +61,7 @@ class Ground:
         self.db, self.server = db, server
         self.plain = Folder(db, folder, "a.csv", page_size=1024)
         self.packed = Folder(db, folder, "a.csv.gz", page_size=1024)
+        self.lines = Folder(db, folder, "a.jsonl", page_size=1024)
         self.api = Api(db, server.url + "/things")
 
     def csv(self, mutant: bytes) -> None:
@@ -93,6 +95,19 @@ class Ground:
         assert (row["state"], row["fetched"]) == ("succeeded", len(document)), row["error_message"]
         assert raw_bytes(self.db, row["id"]) == mutant, "the raw page is not the reply"
         cells = [_cells(record) for record in document if isinstance(record, dict)]
+        self._holds([(str(each[0]), _values(each)) for each in cells if each])
+
+    def jsonl(self, mutant: bytes) -> None:
+        """Run over the damaged JSON lines."""
+        self.lines.write(mutant, "a.jsonl")
+        row = self._checked(self.lines.run)
+        if mutant.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            assert (row["state"], row["error_kind"], row["fetched"]) == ("failed", "file", 0)
+            return
+        found, landed = lines_of(mutant), raw_bytes(self.db, row["id"])
+        assert (row["state"], row["fetched"]) == ("succeeded", len(found)), row["error_message"]
+        assert landed == mutant or (not found and not landed), "raw pages are not the file"
+        cells = [_cells(record) for record in found if isinstance(record, dict)]
         self._holds([(str(each[0]), _values(each)) for each in cells if each])
 
     def _checked(self, run: Callable[..., dict[str, Any]]) -> dict[str, Any]:
@@ -166,9 +181,12 @@ DOCUMENTS = [
     for key, (name, price, note) in RECORDS.items()
 ]
 CSV = HEAD + b"".join(_mixed(LINES, BAD_LINES))
+LINE_BY_LINE = [json.dumps(each, ensure_ascii=False).encode() for each in _mixed(DOCUMENTS, BAD_DOCUMENTS)]
+BAD_JSON = [b'{"id":"k902","name":"a', b'{"id":"k903"} {}', b'{"id":"k904","name":"\xff"}', b" \t"]
 FORMS = {
     "csv": CSV,
     "gzip": gzip.compress(CSV, mtime=0),
+    "jsonl": b"\n".join(_mixed(LINE_BY_LINE, BAD_JSON)),
     "json": json.dumps(_mixed(DOCUMENTS, BAD_DOCUMENTS), ensure_ascii=False).encode(),
 }
 

@@ -37,11 +37,24 @@ def _unquoted(cell: str) -> str:
     return cell[1:-1].replace('""', '"') if cell.startswith('"') else cell
 
 
-def parsed(mutant: bytes) -> Any:
-    """What Python's own parser makes of a reply; None when it is none."""
+def parsed(mutant: bytes | str) -> Any:
+    """What Python's own parser makes of a reply or a line; None when it is none."""
     try:
         return json.loads(mutant, parse_float=Decimal, object_pairs_hook=_object)
     except (ValueError, RecursionError):
+        return None
+
+
+def lines_of(mutant: bytes) -> list[Any]:
+    """What Python's own parser makes of each line that is not blank; None where it is none."""
+    lines = mutant.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    return [_parsed_line(line) for line in lines if line.strip(b" \t\r")]
+
+
+def _parsed_line(line: bytes) -> Any:
+    try:
+        return parsed(line.decode())
+    except UnicodeDecodeError:
         return None
 
 

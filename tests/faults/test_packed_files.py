@@ -83,6 +83,31 @@ def test_bomb_is_refused(engine, tmp_path):
     assert "a.csv.gz: is larger than 1000000 bytes" in row["error_message"]
 
 
+JSON_LINES = "".join(
+    f'{{"id":{n},"name":"name {n}","price":1,"note":"{NOISE.randbytes(8).hex()}"}}\n' for n in range(9000)
+)
+
+
+@pytest.mark.parametrize(
+    ("damage", "outcome"),
+    [
+        (lambda packed: packed + bytes(512), {"fetched": 9000, "inserted": 9000}),
+        (lambda packed: packed[: len(packed) // 2], {}),
+        (lambda packed: with_byte(packed, len(packed) // 2), {}),
+        (lambda packed: with_byte(packed, len(packed) - 6), {}),
+    ],
+    ids=["whole", "cut off", "damaged in the middle", "its checksum"],
+)
+def test_json_lines_are_packed_alike(engine, tmp_path, damage, outcome):
+    folder = Folder(engine, tmp_path, "a.jsonl.gz", page_size=64 * 1024)
+    folder.write(damage(gzip.compress(JSON_LINES.encode(), mtime=0)), "a.jsonl.gz")
+    row = folder.run()
+
+    assert (row["state"], row["error_kind"]) == (("succeeded", None) if outcome else ("failed", "file"))
+    assert counts(row) == outcome
+    assert raw_bytes(folder.db, row["id"]) == (JSON_LINES.encode() if outcome else b"")
+
+
 @pytest.mark.parametrize("name", ["a.zip", "a.csv.zip"])
 def test_zip_is_no_text(engine, tmp_path, name):
     """Nothing is unpacked but gzip: a zip is a file in no encoding, and cannot slip or nest."""

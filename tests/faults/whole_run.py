@@ -13,6 +13,7 @@ from ingest.declared import Catalog, Dataset, Field, Mapping, Source
 from ingest.execute import execute
 from ingest.kinds.csv_file import csv_file
 from ingest.kinds.http_json import http_json
+from ingest.kinds.jsonl_file import jsonl_file
 from ingest.settings import settings
 from tests.engine.rows import declare, run_row
 
@@ -24,12 +25,12 @@ THINGS = Dataset(
 
 
 class Folder:
-    """A CSV source over a folder, by the name `shop`."""
+    """A source over a folder, by the name `shop`: JSON lines by that suffix, else CSV."""
 
     def __init__(self, db: Engine, root: Path, path: str = "*.csv", **options: Any) -> None:
         self.db, self.root = db, root
-        pull = partial(csv_file, root=root, path=path, columns=("id", *FIELDS), **options)
-        self.source = _source(pull)
+        kind = jsonl_file if ".jsonl" in path else partial(csv_file, columns=("id", *FIELDS))
+        self.source = _source(partial(kind, root=root, path=path, **options))
         declare(db, self.source)
 
     def write(self, content: str | bytes, name: str = "a.csv") -> Path:

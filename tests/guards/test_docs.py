@@ -34,6 +34,7 @@ MADE = {".env", ".data/"}
 BASES = {
     "http_json": {"url": "https://shop.example"},
     "csv_file": {"path": "orders.csv"},
+    "jsonl_file": {"path": "orders.jsonl"},
 }
 
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -9,6 +9,7 @@ from ingest.http import Http
 from ingest.http.quota import Quota
 from ingest.kinds.csv_file import csv_file
 from ingest.kinds.http_json import http_json
+from ingest.kinds.jsonl_file import jsonl_file
 
 
 class Api:
@@ -31,16 +32,17 @@ class Api:
 
 
 class Folder:
-    """A CSV source with its checkpoint."""
+    """A source of files with its checkpoint: JSON lines by that suffix, else CSV."""
 
     def __init__(self, root: Path, path="*.csv", **options):
         self.root = root
+        self.kind = jsonl_file if ".jsonl" in path else csv_file
         self.options = {"root": root, "path": path} | options
         self.positions = {}
 
     def pages(self, most=None):
         """Read up to `most` pages, as a run that is then cut short, and move the checkpoint with each."""
-        return taken(csv_file(None, self.positions, **self.options), self.positions, most)
+        return taken(self.kind(None, self.positions, **self.options), self.positions, most)
 
     def rows(self, most=None):
         """The same, as rows and rejects."""
@@ -67,10 +69,10 @@ def source(paths, records=None):
 
 
 def rows(pages):
-    """All records of CSV pages: good ones as tuples of text, bad ones as (reason, position)."""
+    """All records of slices: good ones as tuples of text, bad ones as (reason, position)."""
     good, bad = [], []
     for page in pages:
-        frame = decode(page, source(page.request["header"]))
+        frame = decode(page, source(page.request.get("header", ["id", "name"])))
         good += frame.cells.rows()
         bad += [(reject.reason, reject.position) for reject in frame.rejects]
         assert frame.records == len(frame.index) + len(frame.rejects)

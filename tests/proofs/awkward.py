@@ -109,6 +109,40 @@ def wide_header(file: BinaryIO, megabytes: int) -> Outcome:
     return "has 500002 columns"
 
 
+def json_lines(file: BinaryIO, megabytes: int) -> Outcome:
+    """Good records of a kilobyte, a line each."""
+    rows = 0
+    while file.tell() < megabytes * MB:
+        many = range(rows, rows + 1000)
+        lines = (
+            f'{{"id": {n}, "name": "name {n}", "price": {n}.25, "note": "{FILLER}", "tags": [{n}]}}\n'
+            for n in many
+        )
+        file.write("".join(lines).encode())
+        rows += 1000
+    return {"fetched": rows, "inserted": rows}
+
+
+def one_json_line(file: BinaryIO, megabytes: int) -> Outcome:
+    """A text that never ends, between two records."""
+    _filled(file, b'{"id":1,"name":"a"}\n{"id":2,"name":"', megabytes, b'"}\n{"id":9,"name":"z"}\n')
+    return {"fetched": 3, "inserted": 2, "rejected": 1}
+
+
+def dense_json_lines(file: BinaryIO, megabytes: int) -> Outcome:
+    """Records of half a million values, which nobody asked for."""
+    for number in range(megabytes):
+        file.write(b'{"id":%d,"name":"a","list":[' % number + b"1," * (MB // 2 - 100) + b"1]}\n")
+    return {"fetched": megabytes, "inserted": megabytes}
+
+
+def shortest_json_lines(file: BinaryIO, megabytes: int) -> Outcome:
+    """Nothing but rejects, of two letters each."""
+    many = megabytes * MB // 1000
+    file.write(b"{}\n" * many)
+    return {"fetched": many, "rejected": many}
+
+
 def page(file: BinaryIO, megabytes: int) -> Outcome:
     """A reply at the cap, as APIs write them."""
     coin = {"symbol": "abc", "rank": 17, "volume": 12345678.25, "at": "2026-01-01T00:00:00.000Z", "roi": None}
@@ -180,6 +214,10 @@ CASES = [
     Case("nothing but bad values", ".csv", bad_values),
     Case("half a million fields", ".csv", wide_records),
     Case("half a million columns", ".csv", wide_header),
+    Case("ordinary JSON lines", ".jsonl", json_lines),
+    Case("JSON line without end", ".jsonl", one_json_line),
+    Case("JSON lines of many values", ".jsonl", dense_json_lines),
+    Case("JSON lines of nothing", ".jsonl", shortest_json_lines),
     Case("JSON page at the cap", ".json", page),
     Case("JSON as dense as is read", ".json", densest),
     Case("JSON of objects", ".json", _repeated(b'{"a":1},', "values")),

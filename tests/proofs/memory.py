@@ -85,7 +85,8 @@ def _declare(folder: Path, cases: list[Case], server: Upstream) -> None:
         (folder / name).mkdir(parents=True)
     (folder / "datasets" / "things.yaml").write_text(yaml.safe_dump(DATASET))
     for case in cases:
-        kind, options = "csv_file", {"path": named(case)}
+        kind = "jsonl_file" if ".jsonl" in case.suffix else "csv_file"
+        options = {"path": named(case)}
         if case.suffix == ".json":
             kind, options = "http_json", {"url": f"{server.url}/{named(case)}", "retries": 0}
         declared = {"kind": kind, "options": options, **SOURCE}

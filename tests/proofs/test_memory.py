@@ -6,6 +6,7 @@ from tests.proofs import memory
 from tests.proofs.awkward import CASES, MB
 
 TRIED = ("one line", "a quote that never closes", "gzip bomb", "JSON page at the cap", "JSON of numbers")
+TRIED += ("JSON line without end", "JSON lines of many values")
 
 
 @pytest.fixture(scope="module")

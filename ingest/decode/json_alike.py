@@ -1,0 +1,89 @@
+"""Records of JSON in bulk: those that are written alike are taken apart together, by their shape."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from ingest import json_text
+from ingest.decode.json_record import PLAIN_PATH, storable
+from ingest.decode.json_shape import Shape, Shapeless, shape_of
+
+# A space keeps them apart from any path.
+INDEX, TEXT = " index", " text"
+ESCAPE = "\\"
+# For fewer records than this a pattern does not pay.
+FEWEST = 50
+# How many shapes are tried, and how many of the records must have one for the next to be tried.
+MOST_SHAPES, LEAST_SHARE = 5, 0.1
+
+
+def alike(texts: pl.Series, paths: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Frames of cells with the numbers of their records, in no order; the other records are in none.
+
+    Nulls are records of their own sort. Each cell is what a parser and `json_record` would make of it.
+    """
+    if not all(map(PLAIN_PATH.fullmatch, paths)):
+        return
+    left = pl.DataFrame({TEXT: texts}).with_row_index(INDEX).filter(pl.col(TEXT).is_not_null())
+    for _ in range(MOST_SHAPES):
+        if len(left) < FEWEST:
+            return
+        try:
+            shape = shape_of(json_text.parse(left[TEXT][0]), paths)
+        except (Shapeless, ValueError):
+            left = left[1:]
+            continue
+        groups = left[TEXT].str.extract_groups(shape.pattern).struct.unnest()
+        fits = groups.to_series(0).is_not_null()
+        yield _cells(left.filter(fits), groups.filter(fits), shape, paths)
+        if fits.sum() < LEAST_SHARE * len(left):
+            return
+        left = left.filter(~fits)
+
+
+def others(frames: Sequence[pl.DataFrame], many: int) -> list[int]:
+    """The numbers, of so many records, that are in none of the frames."""
+    if sum(map(len, frames)) == many:
+        return []
+    left = pl.repeat(True, many, dtype=pl.Boolean, eager=True)
+    for frame in frames:
+        left = left.scatter(frame[INDEX], False)
+    return left.arg_true().to_list()
+
+
+def together(
+    frames: Sequence[pl.DataFrame], numbers: Sequence[int], cells: pl.DataFrame
+) -> tuple[list[int], pl.DataFrame]:
+    """The numbers and cells of all records in order: those of the frames, and the others with theirs."""
+    rest = cells.insert_column(0, pl.Series(INDEX, numbers, dtype=pl.UInt32))
+    found = pl.concat([*frames, rest]) if frames else rest
+    if len(frames) > 1 or (frames and numbers):
+        found = found.sort(INDEX)
+    return found[INDEX].to_list(), found.drop(INDEX)
+
+
+def _cells(records: pl.DataFrame, groups: pl.DataFrame, shape: Shape, paths: Sequence[str]) -> pl.DataFrame:
+    found = {path: groups.to_series(number) for number, path in enumerate(shape.paths, 1)}
+    found |= {path: _unquoted(found[path]) for path in shape.literal}
+    if records[TEXT].str.contains(ESCAPE, literal=True).any():
+        found = {path: _unescaped(cells) for path, cells in found.items()}
+    absent = pl.repeat(None, len(groups), dtype=pl.String, eager=True)
+    return pl.DataFrame([records[INDEX], *(found.get(path, absent).alias(path) for path in paths)])
+
+
+def _unquoted(literals: pl.Series) -> pl.Series:
+    """Literals of JSON: texts without their quotes, numbers and words as they are written, null as null."""
+    texts = pl.col(literals.name).str.strip_prefix('"').str.strip_suffix('"')
+    return literals.to_frame().select(pl.when(pl.col(literals.name) != "null").then(texts)).to_series()
+
+
+def _unescaped(cells: pl.Series) -> pl.Series:
+    """What stands between the quotes of JSON texts, as the texts. Other cells hold no escape."""
+    if not cells.str.contains(ESCAPE, literal=True).any():
+        return cells
+    return pl.Series([_text(cell) if cell and ESCAPE in cell else cell for cell in cells], dtype=pl.String)
+
+
+def _text(inside: str) -> str | None:
+    return storable(json.loads(f'"{inside}"'))
