@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ingest.declared import Source
 from ingest.files.delimited import BAD_QUOTES, LONGEST_RECORD, TOO_LONG, Dialect
 from ingest.files.encodings import count_lines, decode, escaped, marked
 from ingest.page import Page, Reject
@@ -44,11 +45,16 @@ class Slice:
         )
 
     @property
-    def plain(self) -> bool:
-        """True when every line is a record of good text."""
+    def clear(self) -> bool:
+        """True when there is one kind of line end, and all is text."""
         text = self.text
         one_kind_of_end = "\r" not in text or text.count("\r") == text.count("\r\n")
-        return self.dialect.quote not in text and one_kind_of_end and not marked(text)
+        return one_kind_of_end and not marked(text)
+
+    def values(self, source: Source, found: list[str]) -> dict[str, str | None]:
+        """The fields of a record by the paths of the source."""
+        named = dict(zip(self.header, found, strict=True))
+        return {path: named.get(path) for path in source.paths}
 
     def place(self, line: int) -> str:
         """Where a line stands, counted from 1 in the file."""

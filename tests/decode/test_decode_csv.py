@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.decode import csv_page as decode_csv
 from ingest.decode import decode
+from ingest.decode.csv_lines import by_lines
 from ingest.decode.csv_slice import LONGEST_TEXT, Slice
 from ingest.files.delimited import BAD_QUOTES, LONGEST_RECORD, MOST_LINES, TOO_LONG, lines, parser, spans
 from ingest.files.encodings import MARK
@@ -235,9 +235,9 @@ dirty = st.lists(st.sampled_from(LINES), max_size=20)
 def test_both_ways_agree(text, crlf):
     body = text.replace("\n", "\r\n") if crlf else text
     found, piece = frame(body), Slice.of(page(body))
-    slowly = decode_csv._by_lines(source(("id", "name")), piece)
+    slowly = by_lines(source(("id", "name")), piece)
 
-    assert piece.plain
+    assert piece.clear
     assert found.cells.equals(slowly.cells)
     assert (found.index, found.rejects) == (slowly.index, slowly.rejects)
     assert looked_up(found) == looked_up(slowly)
