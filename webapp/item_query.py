@@ -22,7 +22,7 @@ class ItemQuery:
     """What was asked of a dataset, ready for SQL."""
 
     shape: Shape
-    columns: list[str]
+    columns: tuple[str, ...]
     conditions: list[ColumnElement[bool]]
     order: paging.Order
     after: paging.Place | None
@@ -79,9 +79,11 @@ def known(name: str, names: list[str], parameter: str) -> str:
     raise ValidationError({parameter: [f"Unknown column. {hint(name, names)}"]})
 
 
-def _columns(shape: Shape, asked: list[str] | None) -> list[str]:
+def _columns(shape: Shape, asked: list[str] | None) -> tuple[str, ...]:
+    if not asked:
+        return shape.default_columns
     names = [*shape.default_columns, *PROVENANCE]
-    return [known(name, names, "fields") for name in dict.fromkeys(asked)] if asked else shape.default_columns
+    return tuple(known(name, names, "fields") for name in dict.fromkeys(asked))
 
 
 def _times(table: Table, asked: Mapping[str, Any]) -> list[ColumnElement[bool]]:
@@ -119,7 +121,7 @@ class ItemQueries:
             def load(self, data: Any, **kwargs: Any) -> ItemQuery:
                 """Read the query string by the schema of its dataset."""
                 shape = queries.shape(data.data.get("dataset", DEFAULT_DATASET))
-                schema = shape.schema()
+                schema = shape.schema(frozenset(data.data))
                 return read(shape, schema.load(MultiDictProxy(data.data, schema)))
 
         every: dict[str, Any] = {}
