@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import ValidationError
 from sqlalchemy import Table
 from sqlalchemy.sql import ColumnElement
 from webargs.multidictproxy import MultiDictProxy
+from werkzeug.datastructures import MultiDict
 
 from ingest.declared import Catalog
 from webapp import paging
@@ -15,6 +17,8 @@ from webapp.arguments import Query, hint
 from webapp.filters import conditions
 from webapp.query_types import QUERY_TYPES
 from webapp.shapes import DEFAULT_DATASET, PROVENANCE, Shape, shape_of
+
+MOST_QUERIES = 256
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,11 @@ class ItemQuery:
         """Rows a page."""
         limit: int = self.asked.get("limit", paging.DEFAULT_LIMIT)
         return limit
+
+    @property
+    def one_statement(self) -> bool:
+        """Whether one statement finds all, so that no transaction has to hold several together."""
+        return not self.order.nullable and self.asked["count"] == "none" and "facet" not in self.asked
 
     @property
     def whole(self) -> bool:
@@ -104,12 +113,21 @@ class ItemQueries:
 
     def __init__(self, catalog: Catalog) -> None:
         self.shapes = {name: shape_of(dataset) for name, dataset in catalog.datasets.items()}
+        # Who asks again asks the same: what was read of the latest query strings is kept.
+        self.read = lru_cache(MOST_QUERIES)(self._read)
 
     def shape(self, name: str) -> Shape:
         """The shape of a dataset by name. Raises ValidationError."""
         if name in self.shapes:
             return self.shapes[name]
         raise ValidationError({"dataset": [f"Unknown dataset. {hint(name, self.shapes)}"]})
+
+    def _read(self, given: tuple[tuple[str, str], ...]) -> ItemQuery:
+        """Read a query string by the schema of its dataset. Raises ValidationError."""
+        asked = MultiDict(given)
+        shape = self.shape(asked.get("dataset", DEFAULT_DATASET))
+        schema = shape.schema(frozenset(asked))
+        return read(shape, schema.load(MultiDictProxy(asked, schema)))
 
     def schema(self) -> type[Query]:
         """A schema that describes the parameters of all datasets, and reads by the one asked for."""
@@ -119,10 +137,8 @@ class ItemQueries:
             """Every dataset's parameters; which of them a request may use depends on its dataset."""
 
             def load(self, data: Any, **kwargs: Any) -> ItemQuery:
-                """Read the query string by the schema of its dataset."""
-                shape = queries.shape(data.data.get("dataset", DEFAULT_DATASET))
-                schema = shape.schema(frozenset(data.data))
-                return read(shape, schema.load(MultiDictProxy(data.data, schema)))
+                """Read the query string."""
+                return queries.read(tuple(data.data.items(multi=True)))
 
         every: dict[str, Any] = {}
         for shape in reversed(self.shapes.values()):

@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 
 from webapp import paging
-from webapp.database import db
+from webapp.database import db, snapshots
 from webapp.item_query import ItemQuery
 from webapp.queries.slices import Slice, read_slice
 from webapp.shapes import Shape
@@ -25,7 +25,11 @@ def _selected(query: ItemQuery, form: Form) -> Select[Any]:
 
 def page(query: ItemQuery, form: Form) -> Slice:
     """One page of the rows that were asked for, each written as `webapp.written` does."""
-    return read_slice(_selected(query, form), query.order, query.after, query.limit)
+    wanted = (_selected(query, form), query.order, query.after, query.limit)
+    if not query.one_statement:
+        return read_slice(db.session, *wanted)
+    with db.engine.connect() as connection:
+        return read_slice(connection, *wanted)
 
 
 def chunks(query: ItemQuery, form: Form, engine: Engine) -> Generator[Sequence[Row[Any]], None, None]:
@@ -33,7 +37,7 @@ def chunks(query: ItemQuery, form: Form, engine: Engine) -> Generator[Sequence[R
 
     It works outside the request's session, because it outlives the request.
     """
-    with engine.connect().execution_options(yield_per=CHUNK) as connection:
+    with snapshots(engine).connect().execution_options(yield_per=CHUNK) as connection:
         for phase in paging.phases(_selected(query, form), query.order, query.after):
             yield from connection.execute(phase).partitions()
 

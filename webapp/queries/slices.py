@@ -1,12 +1,11 @@
 """Reading one page of anything that has an order."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Row, Select
+from sqlalchemy import Result, Row, Select
 
 from webapp import paging
-from webapp.database import db
 
 
 @dataclass(frozen=True)
@@ -18,12 +17,20 @@ class Slice:
     has_more: bool
 
 
-def read_slice(select: Select[Any], order: paging.Order, after: paging.Place | None, limit: int) -> Slice:
+class Reader(Protocol):
+    """Whatever executes statements: a connection, or the session."""
+
+    def execute(self, statement: Select[Any], /) -> Result[Any]: ...
+
+
+def read_slice(
+    reader: Reader, select: Select[Any], order: paging.Order, after: paging.Place | None, limit: int
+) -> Slice:
     """Read up to `limit` rows after the place; the select's last two columns become the place."""
     placed = select.add_columns(order.column.label("place_value"), order.id.label("place_id"))
     rows: list[Row[Any]] = []
     for phase in paging.phases(placed, order, after):
-        rows += db.session.execute(phase.limit(limit + 1 - len(rows))).all()
+        rows += reader.execute(phase.limit(limit + 1 - len(rows))).all()
         if len(rows) > limit:
             break
     kept = rows[:limit]
