@@ -17,10 +17,11 @@ from sqlalchemy.exc import InvalidatePoolError
 from ingest import json_text
 from ingest.db import NETWORK
 from models import Base
+from webapp import prepared
 
 READ_LIMITS = (
     "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
-    " -c default_transaction_read_only=on"
+    f" -c default_transaction_read_only=on {prepared.PLANNED_ANEW}"
 )
 
 
@@ -46,14 +47,16 @@ def register(app: Flask) -> None:
     db.init_app(app)
     with app.app_context():
         event.listen(db.engine, "checkout", _refuse_ended)
+        prepared.register(db.engine)
 
 
 def read_options() -> dict[str, Any]:
     """The options of the read engine: give up fast, read only, JSON numbers as they are stored."""
     return {
         "isolation_level": "AUTOCOMMIT",
-        "pool_size": 4,
-        "max_overflow": 8,
+        # One for each thread of deploy/gunicorn.py; those beyond are made anew each time, which takes long.
+        "pool_size": 8,
+        "max_overflow": 4,
         "pool_timeout": 1.5,
         "pool_recycle": 1800,
         "hide_parameters": True,

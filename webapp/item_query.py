@@ -21,7 +21,7 @@ from webapp.shapes import DEFAULT_DATASET, PROVENANCE, Shape, shape_of
 MOST_QUERIES = 256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ItemQuery:
     """What was asked of a dataset, ready for SQL."""
 

@@ -1,6 +1,7 @@
 """Items: one page, all of them as a stream, how many, and which values are frequent."""
 
 from collections.abc import Generator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Executable, Row, Select, func, select, text
@@ -9,8 +10,9 @@ from sqlalchemy.ext.compiler import compiles
 
 from webapp import paging
 from webapp.database import db, snapshots
-from webapp.item_query import ItemQuery
-from webapp.queries.slices import Slice, read_slice
+from webapp.item_query import MOST_QUERIES, ItemQuery
+from webapp.prepared import KEPT
+from webapp.queries.slices import Slice, placed, read_slice, sliced
 from webapp.shapes import Shape
 from webapp.written import Form, as_cells
 
@@ -25,11 +27,17 @@ def _selected(query: ItemQuery, form: Form) -> Select[Any]:
 
 def page(query: ItemQuery, form: Form) -> Slice:
     """One page of the rows that were asked for, each written as `webapp.written` does."""
-    wanted = (_selected(query, form), query.order, query.after, query.limit)
     if not query.one_statement:
-        return read_slice(db.session, *wanted)
+        return read_slice(db.session, _selected(query, form), query.order, query.after, query.limit)
     with db.engine.connect() as connection:
-        return read_slice(connection, *wanted)
+        return sliced(connection.execute(_statement(query, form)).all(), query.limit)
+
+
+@lru_cache(MOST_QUERIES)
+def _statement(query: ItemQuery, form: Form) -> Select[Any]:
+    """The one statement of a page, kept as long as its query."""
+    (found,) = paging.phases(placed(_selected(query, form), query.order), query.order, query.after)
+    return found.limit(query.limit + 1).execution_options(**KEPT)
 
 
 def chunks(query: ItemQuery, form: Form, engine: Engine) -> Generator[Sequence[Row[Any]], None, None]:
