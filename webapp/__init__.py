@@ -10,9 +10,9 @@ from ingest import log
 from ingest.catalog import catalog
 from ingest.settings import Settings, settings
 from tasks import answer_people
-from webapp import caps, hooks, rates, views
+from webapp import caps, database, hooks, rates, views
 from webapp.auth import admit, check_key
-from webapp.database import db, read_options
+from webapp.database import read_options
 from webapp.errors import ProblemApi
 from webapp.openapi import Security
 from webapp.wire import ExactJson
@@ -41,7 +41,7 @@ def create_app() -> Flask:
     answer_people()
     app = Web(__name__)
     app.config.update(_config(chosen))
-    db.init_app(app)
+    database.register(app)
     hooks.register(app)
     caps.register(app)
     rates.register(app, chosen)

@@ -1,7 +1,7 @@
 """Arguments of requests, read strictly: whatever is not known by name is refused by name."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import flask_smorest
@@ -33,9 +33,9 @@ class Query(Schema):
     def refuse_strangers(self, data: Any, **kwargs: Any) -> Any:
         """Refuse parameters that would be ignored."""
         problems = {
-            name: [f"Unknown parameter. {hint(name, self.fields)}"]
+            name: [f"Unknown parameter. {hint(name, self.declared_fields)}"]
             for name in data
-            if name not in self.fields
+            if name not in self.declared_fields
         }
         for name in set(data) - set(problems) - data.multiple_keys:
             if len(data.data.getlist(name)) > 1:
@@ -68,3 +68,8 @@ class Blueprint(flask_smorest.Blueprint):
     """A blueprint whose arguments are read strictly."""
 
     ARGUMENTS_PARSER = StrictParser()
+
+    def arguments(self, schema: type[Schema], **kwargs: Any) -> Callable[..., Any]:
+        """Read by one schema for all requests: to make one copies every field."""
+        found: Callable[..., Any] = super().arguments(schema(), **kwargs)
+        return found

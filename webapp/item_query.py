@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import ValidationError
 from sqlalchemy import Table
 from sqlalchemy.sql import ColumnElement
 from webargs.multidictproxy import MultiDictProxy
+from werkzeug.datastructures import MultiDict
 
 from ingest.declared import Catalog
 from webapp import paging
@@ -16,13 +18,15 @@ from webapp.filters import conditions
 from webapp.query_types import QUERY_TYPES
 from webapp.shapes import DEFAULT_DATASET, PROVENANCE, Shape, shape_of
 
+MOST_QUERIES = 256
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class ItemQuery:
     """What was asked of a dataset, ready for SQL."""
 
     shape: Shape
-    columns: list[str]
+    columns: tuple[str, ...]
     conditions: list[ColumnElement[bool]]
     order: paging.Order
     after: paging.Place | None
@@ -34,6 +38,11 @@ class ItemQuery:
         """Rows a page."""
         limit: int = self.asked.get("limit", paging.DEFAULT_LIMIT)
         return limit
+
+    @property
+    def one_statement(self) -> bool:
+        """Whether one statement finds all, so that no transaction has to hold several together."""
+        return not self.order.nullable and self.asked["count"] == "none" and "facet" not in self.asked
 
     @property
     def whole(self) -> bool:
@@ -79,9 +88,11 @@ def known(name: str, names: list[str], parameter: str) -> str:
     raise ValidationError({parameter: [f"Unknown column. {hint(name, names)}"]})
 
 
-def _columns(shape: Shape, asked: list[str] | None) -> list[str]:
+def _columns(shape: Shape, asked: list[str] | None) -> tuple[str, ...]:
+    if not asked:
+        return shape.default_columns
     names = [*shape.default_columns, *PROVENANCE]
-    return [known(name, names, "fields") for name in dict.fromkeys(asked)] if asked else shape.default_columns
+    return tuple(known(name, names, "fields") for name in dict.fromkeys(asked))
 
 
 def _times(table: Table, asked: Mapping[str, Any]) -> list[ColumnElement[bool]]:
@@ -102,12 +113,21 @@ class ItemQueries:
 
     def __init__(self, catalog: Catalog) -> None:
         self.shapes = {name: shape_of(dataset) for name, dataset in catalog.datasets.items()}
+        # Who asks again asks the same: what was read of the latest query strings is kept.
+        self.read = lru_cache(MOST_QUERIES)(self._read)
 
     def shape(self, name: str) -> Shape:
         """The shape of a dataset by name. Raises ValidationError."""
         if name in self.shapes:
             return self.shapes[name]
         raise ValidationError({"dataset": [f"Unknown dataset. {hint(name, self.shapes)}"]})
+
+    def _read(self, given: tuple[tuple[str, str], ...]) -> ItemQuery:
+        """Read a query string by the schema of its dataset. Raises ValidationError."""
+        asked = MultiDict(given)
+        shape = self.shape(asked.get("dataset", DEFAULT_DATASET))
+        schema = shape.schema(frozenset(asked))
+        return read(shape, schema.load(MultiDictProxy(asked, schema)))
 
     def schema(self) -> type[Query]:
         """A schema that describes the parameters of all datasets, and reads by the one asked for."""
@@ -117,10 +137,8 @@ class ItemQueries:
             """Every dataset's parameters; which of them a request may use depends on its dataset."""
 
             def load(self, data: Any, **kwargs: Any) -> ItemQuery:
-                """Read the query string by the schema of its dataset."""
-                shape = queries.shape(data.data.get("dataset", DEFAULT_DATASET))
-                schema = shape.schema()
-                return read(shape, schema.load(MultiDictProxy(data.data, schema)))
+                """Read the query string."""
+                return queries.read(tuple(data.data.items(multi=True)))
 
         every: dict[str, Any] = {}
         for shape in reversed(self.shapes.values()):

@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from redis import Redis
 
 from ingest import keys
 from ingest.errors import ConfigInvalid
@@ -18,7 +19,7 @@ from tests.servers import Servers
 from tests.web.seeding import Seed
 from tests.web.test_errors import assert_problem
 from webapp import create_app
-from webapp.rates import neighbourhood
+from webapp.rates import Ahead, neighbourhood
 
 Made = Callable[..., FlaskClient]
 
@@ -58,6 +59,34 @@ def test_all_processes_count_together(made: Made) -> None:
 
     assert statuses(first, 3) == [200] * 3
     assert statuses(second, 3) == [200, 200, 429]
+
+
+def ways_to(redis_url: str) -> int:
+    """How often its counters were asked."""
+    return Redis.from_url(redis_url).info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]
+
+
+def test_counts_ahead_and_no_further(made: Made, redis_url: str) -> None:
+    """A hundredth at once spares most ways to Redis; together they pass no more than the rate."""
+    first, second = made(RATE_LIMIT="300/day"), made(RATE_LIMIT="300/day")
+    before = ways_to(redis_url)
+
+    assert statuses(first, 200) == [200] * 200
+    assert ways_to(redis_url) - before < 70
+    assert 98 <= statuses(second, 200).count(200) <= 100  # The first one has one or two left.
+
+
+def test_all_of_a_large_rate_pass(made: Made) -> None:
+    assert statuses(made(RATE_LIMIT="250/day"), 260) == [200] * 250 + [429] * 10
+
+
+def test_counted_ahead_ends_with_its_window() -> None:
+    ahead = Ahead()
+    ahead.put("1000/day", "one", 2, seconds=60)
+    ahead.put("1000/day", "two", 2, seconds=-1)
+
+    assert [ahead.use("1000/day", "one") for _ in range(3)] == [True, True, False]
+    assert not ahead.use("1000/day", "two")
 
 
 def test_unknown_paths_count(made: Made) -> None:

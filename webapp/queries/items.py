@@ -1,6 +1,7 @@
 """Items: one page, all of them as a stream, how many, and which values are frequent."""
 
 from collections.abc import Generator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Executable, Row, Select, func, select, text
@@ -8,32 +9,44 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 
 from webapp import paging
-from webapp.database import db
-from webapp.item_query import ItemQuery
-from webapp.queries.slices import Slice, read_slice
+from webapp.database import db, snapshots
+from webapp.item_query import MOST_QUERIES, ItemQuery
+from webapp.prepared import KEPT
+from webapp.queries.slices import Slice, placed, read_slice, sliced
 from webapp.shapes import Shape
+from webapp.written import Form, as_cells
 
 CHUNK = 1000
 MOST_VALUES = 20
 COUNT_PATIENCE_MS = 2000
 
 
-def _selected(query: ItemQuery) -> Select[Any]:
-    return select(*(query.shape.table.c[name] for name in query.columns)).where(*query.conditions)
+def _selected(query: ItemQuery, form: Form) -> Select[Any]:
+    return select(*form(query.shape.table, query.columns)).where(*query.conditions)
 
 
-def page(query: ItemQuery) -> Slice:
-    """One page of the rows that were asked for."""
-    return read_slice(_selected(query), query.order, query.after, query.limit)
+def page(query: ItemQuery, form: Form) -> Slice:
+    """One page of the rows that were asked for, each written as `webapp.written` does."""
+    if not query.one_statement:
+        return read_slice(db.session, _selected(query, form), query.order, query.after, query.limit)
+    with db.engine.connect() as connection:
+        return sliced(connection.execute(_statement(query, form)).all(), query.limit)
 
 
-def chunks(query: ItemQuery, engine: Engine) -> Generator[Sequence[Row[Any]], None, None]:
+@lru_cache(MOST_QUERIES)
+def _statement(query: ItemQuery, form: Form) -> Select[Any]:
+    """The one statement of a page, kept as long as its query."""
+    (found,) = paging.phases(placed(_selected(query, form), query.order), query.order, query.after)
+    return found.limit(query.limit + 1).execution_options(**KEPT)
+
+
+def chunks(query: ItemQuery, form: Form, engine: Engine) -> Generator[Sequence[Row[Any]], None, None]:
     """All rows after the cursor, a thousand at a time from a server-side cursor, all of one snapshot.
 
     It works outside the request's session, because it outlives the request.
     """
-    with engine.connect().execution_options(yield_per=CHUNK) as connection:
-        for phase in paging.phases(_selected(query), query.order, query.after):
+    with snapshots(engine).connect().execution_options(yield_per=CHUNK) as connection:
+        for phase in paging.phases(_selected(query, form), query.order, query.after):
             yield from connection.execute(phase).partitions()
 
 
@@ -80,7 +93,7 @@ def _explain(plan: _Plan, compiler: Any, **kwargs: Any) -> str:
 
 
 def _estimate(query: ItemQuery) -> int:
-    plan = db.session.execute(_Plan(_selected(query))).scalar_one()
+    plan = db.session.execute(_Plan(_selected(query, as_cells))).scalar_one()
     return int(plan[0]["Plan"]["Plan Rows"])
 
 

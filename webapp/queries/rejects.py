@@ -22,7 +22,7 @@ def page(asked: Mapping[str, Any], after: paging.Place | None, limit: int) -> Sl
     wanted = [getattr(Reject, name).in_(asked[name]) for name in FILTERS if name in asked]
     columns = [getattr(Reject, name) for name in (*LISTED, "state", "created_at", "updated_at")]
     excerpt = func.left(Reject.record, EXCERPT).label("excerpt")
-    return read_slice(select(*columns, excerpt).where(*wanted), NEWEST_FIRST, after, limit)
+    return read_slice(db.session, select(*columns, excerpt).where(*wanted), NEWEST_FIRST, after, limit)
 
 
 def one(id: int) -> Row[Any] | None:

@@ -38,7 +38,7 @@ PLAIN = (
 def page(asked: Mapping[str, Any], after: paging.Place | None, limit: int) -> Slice:
     """One page of runs by source, state and trigger, newest first."""
     wanted = [getattr(Run, name).in_(asked[name]) for name in FILTERS if name in asked]
-    return read_slice(select(Run).where(*wanted), NEWEST_FIRST, after, limit)
+    return read_slice(db.session, select(Run).where(*wanted), NEWEST_FIRST, after, limit)
 
 
 def one(run_id: int) -> Run | None:

@@ -13,10 +13,11 @@ from webapp.errors import refuse
 from webapp.hooks import latency_ms
 from webapp.item_query import ItemQueries, ItemQuery
 from webapp.queries import items, provenance
-from webapp.replies import REVALIDATE, link_next, listing, page_of
+from webapp.replies import REVALIDATE, link_next, listing, objects, page_of
 from webapp.schemas.asked import ItemPath, RawPath
 from webapp.schemas.items import Item, ItemList, Provenance
 from webapp.shapes import Shape
+from webapp.written import as_object
 
 ID = "<int(max=9223372036854775807):id>"
 
@@ -78,12 +79,12 @@ def _accepted() -> str:
 
 
 def _page(query: ItemQuery) -> Response:
-    found = items.page(query)
+    found = items.page(query, as_object)
     facet = query.asked.get("facet") if query.after is None else None
     extra = {"facet": {"column": facet, "values": items.frequent(query, facet)}} if facet else {}
     total, kind = items.exact_or_estimated(query)
     page = page_of(found, query.limit, query.belongs, count=total, count_kind=kind)
-    reply = listing([dict(zip(query.columns, row, strict=False)) for row in found.rows], page, **extra)
+    reply = listing(objects(found.rows), page, **extra)
     reply.vary.add("Accept")
     return reply
 
@@ -94,7 +95,7 @@ def _export(query: ItemQuery, format: str) -> Response:
 
 def _everything(query: ItemQuery, format: str) -> Response:
     """All rows as a stream."""
-    chunks = items.chunks(query, db.engine)
+    chunks = items.chunks(query, export.WRITERS[format].form, db.engine)
     reply = _download(query, format, export.started(chunks))
     reply.call_on_close(chunks.close)
     return reply
@@ -102,14 +103,14 @@ def _everything(query: ItemQuery, format: str) -> Response:
 
 def _part(query: ItemQuery, format: str) -> Response:
     """One page; its successor is in the Link header."""
-    found = items.page(query)
+    found = items.page(query, export.WRITERS[format].form)
     reply = _download(query, format, [found.rows])
     link_next(reply, page_of(found, query.limit, query.belongs)["next_cursor"])
     return reply
 
 
 def _download(query: ItemQuery, format: str, chunks: Iterable[export.Chunk]) -> Response:
-    body = export.WRITERS[format](query.columns, chunks, query.asked["csv_safe"])
+    body = export.WRITERS[format].write(query, chunks)
     reply = Response(body, content_type=f"{export.MEDIA_TYPES[format]}; charset=utf-8")
     reply.headers["Content-Disposition"] = f"attachment; filename={query.shape.dataset.name}.{format}"
     reply.headers["Cache-Control"] = REVALIDATE
