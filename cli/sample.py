@@ -47,7 +47,7 @@ class Sample:
         self.pages += 1
         self.good += len(good)
         for row in good.head(self.wanted - len(self.rows)).iter_rows(named=True):
-            values = map(copied, row["line"].split("\t"))
+            _, *values = map(copied, row["line"].split("\t"))
             self.rows.append({"key": row["key"], **dict(zip(self.fields, values, strict=True))})
         self.rejects += rejects
 

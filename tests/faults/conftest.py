@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from ingest import in_turn
 from tests.conftest import forget
 from tests.faults.shop import Shop
 
@@ -16,3 +17,9 @@ def shop(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sho
     monkeypatch.setattr("random.random", lambda: 0.0)
     forget()
     return Shop(tmp_path, engine)
+
+
+@pytest.fixture(autouse=True)
+def one_page_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that statements are met in the order of the pages; two at a time are in the proofs' hands."""
+    monkeypatch.setattr(in_turn, "AT_A_TIME", 1)

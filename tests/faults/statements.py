@@ -12,11 +12,14 @@ Meddle = Callable[[Any, str], None]
 
 
 def watch(engine: Engine, meddle: Meddle) -> None:
-    """Call `meddle` with connection and statement before each one of this thread, and before each COMMIT."""
+    """Call `meddle` with connection and statement before each one, and before each COMMIT.
+
+    Of this thread and of those that load pages; the thread that renews the lease is left alone.
+    """
     ours = threading.get_ident()
 
     def met(connection: Any, statement: str) -> None:
-        if threading.get_ident() == ours:
+        if threading.get_ident() == ours or threading.current_thread().name.startswith("page_"):
             meddle(connection, statement)
 
     class Cursor(psycopg2.extensions.cursor):

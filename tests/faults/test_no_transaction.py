@@ -9,11 +9,12 @@ from ingest.kinds.http_json import http_json
 from tests.engine.rows import declare, rows, thing_source
 from tests.faults.own_server import engine_of
 from tests.faults.undisturbed import PAGES, carry_through
+from tests.kit.fleet import wait_until
 from tests.upstream import Asked, Play, answer, upstream
 
 OPEN = text("""
     SELECT count(*) FILTER (WHERE xact_start IS NOT NULL), count(*) FROM pg_stat_activity
-     WHERE datname = current_database() AND application_name = 'kasparro' AND pid <> pg_backend_pid()
+     WHERE datname = current_database() AND application_name LIKE 'kasparro%' AND pid <> pg_backend_pid()
 """)
 
 
@@ -32,11 +33,15 @@ class Api:
 def test_while_the_upstream_is_asked(engine: Engine, database: str) -> None:
     seen: list[tuple[int, int]] = []
 
+    def nobody_waits() -> tuple[int, int] | None:
+        with engine.connect() as connection:
+            transactions, connections = connection.execute(OPEN).one()
+        return None if transactions else (transactions, connections)
+
     def looking(page: list[Any]) -> Callable[[Asked], Play]:
         def step(asked: Asked) -> Play:
-            """The reply is held back until the look is taken."""
-            with engine.connect() as connection:
-                seen.append(tuple(connection.execute(OPEN).one()))
+            """The reply is held back until no transaction is open: none may wait for it."""
+            seen.append(wait_until(nobody_waits, seconds=20, what="the page before to be committed"))
             return answer(page)
 
         return step

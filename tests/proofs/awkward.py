@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from ingest.kinds.http_json import BYTES_A_RECORD
+from ingest.kinds.bounds import BYTES_A_RECORD
 
 MB = 1024**2
 HEAD = b"id,name,price,note\n"
