@@ -176,7 +176,11 @@ def _listening(both: Servers) -> Iterator[bytearray]:
 
     def listen() -> None:
         with suppress(redis.RedisError, OSError, ValueError), redis.Redis.from_url(url).monitor() as monitor:
-            for command in monitor.listen():
+            while True:
+                try:
+                    command = monitor.next_command()
+                except ValueError:  # a line that redis-py cannot take apart; the next one may be
+                    continue
                 heard.extend(command["command"].encode("utf-8", "replace") + b"\n")
 
     threading.Thread(target=listen, daemon=True).start()
