@@ -71,4 +71,8 @@ worker_redirect_stdouts = False
 
 # Upkeep has its own small worker, so that it never waits behind runs of hours.
 task_default_queue = "etl.run"
-task_routes = {"upkeep.*": {"queue": "etl.control"}, "run": {"queue": "etl.run"}}
+task_routes = {
+    "upkeep.*": {"queue": "etl.control"},
+    "run": {"queue": "etl.run"},
+    "pull": {"queue": "etl.run"},
+}

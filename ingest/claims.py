@@ -10,16 +10,21 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Row, case, cast, func, select, true, update
 from sqlalchemy.dialects.postgresql import JSONB
 
+from ingest import held
 from ingest.errors import LeaseLost
-from ingest.runs import session_name, source_of
-from models import Run, Source
+from ingest.held import Held
+from ingest.runs import died_in_a_part, session_name, source_of
+from models import Part, Run, Source
 
 COUNTERS = ("fetched", "inserted", "updated", "unchanged", "rejected", "superseded")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A run that this worker may execute, as long as the source's fence is `fence`."""
+    """A run that this worker may execute, as long as the source's fence is `fence`.
+
+    Of a run that is divided `part` is what this worker pulls now; others pull other parts at the same time.
+    """
 
     run_id: int
     source: str
@@ -27,6 +32,7 @@ class Claim:
     mode: str
     attempts: int
     request_id: str | None
+    part: Held | None = None
 
 
 def claim(
@@ -48,7 +54,7 @@ def claim(
             state="running",
             fence=fence + 1,
             worker=worker,
-            attempts=Run.attempts + 1,
+            attempts=Run.attempts + case((died_in_a_part(), 0), else_=1),
             started_at=func.coalesce(Run.started_at, func.now()),
             lease_until=lease_end(lease),
             lease_expiries=Run.lease_expiries + cast(Run.state == "running", Integer),
@@ -58,11 +64,28 @@ def claim(
     if row is None:
         return None
     tx.execute(update(Source).where(Source.name == source).values(fence=fence + 1))
+    _reopen(tx, run_id)
     return Claim(run_id, source, fence + 1, row.mode, row.attempts, row.request_id)
 
 
 def _below(most_attempts: int | None) -> Any:
-    return true() if most_attempts is None else Run.attempts < most_attempts
+    return true() if most_attempts is None else (Run.attempts < most_attempts) | died_in_a_part()
+
+
+def _reopen(tx: Connection, run_id: int) -> None:
+    """What was being pulled under the old fence is to be had again; the attempt stays counted."""
+    abandoned = update(Part).where(Part.run_id == run_id, Part.state == "running")
+    tx.execute(abandoned.values(state="new", lease_until=None))
+
+
+def join(tx: Connection, run_id: int) -> Claim | None:
+    """A share in a run that is divided and that others execute, under their fence. None: it is not so."""
+    live = (Run.state == "running", Run.lease_until >= func.now(), Run.parts.is_not(None))
+    columns = (Run.source, Run.fence, Run.mode, Run.attempts, Run.request_id)
+    row = tx.execute(select(*columns).where(Run.id == run_id, *live)).one_or_none()
+    if row is None:
+        return None
+    return Claim(run_id, row.source, row.fence or 0, row.mode, row.attempts, row.request_id)
 
 
 def _claimable() -> Any:
@@ -80,15 +103,18 @@ def guard(tx: Connection, claim: Claim) -> None:
     """Begin a transaction that writes data: hold the source's fence, and stop if it is no longer ours.
 
     FOR SHARE makes a takeover wait until this transaction ends; FOR KEY SHARE or no lock would not.
-    The session bears the run's name meanwhile, so that it is found when its lease is over.
+    The session bears the name of run and part meanwhile, so that it is found when the lease is over.
     """
-    named = func.set_config("application_name", session_name(claim.run_id), True)
-    held = select(Source.fence, named).where(Source.name == claim.source).with_for_update(read=True)
-    fence = tx.scalar(held)
+    number = None if claim.part is None else claim.part.number
+    named = func.set_config("application_name", session_name(claim.run_id, number), True)
+    locked = select(Source.fence, named).where(Source.name == claim.source).with_for_update(read=True)
+    fence = tx.scalar(locked)
     if fence != claim.fence:
         raise LeaseLost(
             f"run {claim.run_id} of {claim.source} has fence {claim.fence}; the source is at {fence}"
         )
+    if claim.part is not None:
+        held.guard(tx, claim.part)
 
 
 def started(tx: Connection, claim: Claim, positions: Mapping[str, Any]) -> None:
@@ -113,6 +139,8 @@ def count(
     """Add a page's outcome to the run's counters, in the page's own transaction. Raises LeaseLost."""
     added = {name: getattr(Run, name) + counts[name] for name in COUNTERS}
     after = {} if position is None else {"position_after": position}
+    if claim.part is not None:
+        held.count(tx, claim.part)
     _expect_ours(tx, claim, _ours(claim).values(pages=Run.pages + 1, **added, **after))
 
 
@@ -129,7 +157,9 @@ def _expect_ours(tx: Connection, claim: Claim, statement: Any) -> Any:
 
 
 def renew(tx: Connection, claim: Claim, *, lease: float) -> bool:
-    """Extend the lease. Returns whether somebody asked to cancel. Raises LeaseLost."""
+    """Extend the lease, and that of the part. Returns whether somebody asked to cancel. Raises LeaseLost."""
+    if claim.part is not None:
+        held.renew(tx, claim.part, lease_end(lease))
     return bool(_expect_ours(tx, claim, _ours(claim).values(lease_until=lease_end(lease))).cancel_requested)
 
 
@@ -156,7 +186,7 @@ def hand_back(
         "lease_until": None,
         "published_at": None,
         "not_before": lease_end(seconds) if seconds > 0 else None,
-        "attempts": Run.attempts - (0 if counted else 1),
+        "attempts": Run.attempts if counted else func.greatest(Run.attempts - 1, 0),
         "error_message": why,
     }
     state: str | None = tx.scalar(_ours(claim).values(**waiting).returning(Run.state))

@@ -4,8 +4,9 @@
 """
 
 from collections.abc import Callable, Generator
+from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ingest.page import Page, Position
@@ -64,6 +65,30 @@ class Mapping:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """One part of a source as it is planned: its name, and what it is (plain JSON values)."""
+
+    name: str
+    spec: dict[str, Any]
+
+
+# What is known of the parts pulled before: their positions, and when the run began that wrote them.
+Standing = MappingType[str, tuple[Position, datetime]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How a source is divided. `plan` says into what, as of a time; `pull` is the kind, bound to one part.
+
+    `pullers` is how many may work at the same time; None: as many as the setting says.
+    """
+
+    plan: Callable[[Standing, datetime], list[Piece]]
+    pull: Callable[[Piece, Any, dict[str, Position]], Generator[Page, None, None]]
+    pullers: int | None = None
+
+
+@dataclass(frozen=True)
 class Source:
     """One declared source. `pull` is its kind with the options bound: positions in, pages out.
 
@@ -71,7 +96,8 @@ class Source:
     the source runs on request only. A run stops when more than `max_reject_percent` of its records (of 100 at
     least) are rejects. `digest` changes when the declaration does. `secrets` are the
     names of environment variables that the file refers to, never their values. `allow_private`: whether
-    `upstream` may be at an address that is not public; None: as the setting says.
+    `upstream` may be at an address that is not public; None: as the setting says. `parts`: how many workers
+    share one run; None: one does all.
     """
 
     name: str
@@ -90,6 +116,7 @@ class Source:
     upstream: str = ""
     allow_private: bool | None = None
     secrets: tuple[str, ...] = ()
+    parts: Parts | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:

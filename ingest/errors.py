@@ -4,6 +4,7 @@
     ├── TryLater        waiting may help: the run goes back to the queue until `seconds` have passed
     ├── SourceBroken    a person must look: the run fails with `kind` and the message
     ├── LeaseLost       another worker owns the run now: stop, write nothing
+    │   └── PartLost    another worker owns the part now: leave it, take the next
     ├── Stopped         this worker was asked to stop: the run goes back to the queue
     ├── Cancelled       somebody cancelled the run
     └── ConfigInvalid   settings or catalogue: start refuses, `problems` lists all of them
@@ -37,6 +38,10 @@ class SourceBroken(IngestError):
 
 class LeaseLost(IngestError):
     """The run's lease ended or its fence moved on."""
+
+
+class PartLost(LeaseLost):
+    """The part's lease ended or another puller has taken it."""
 
 
 class Stopped(IngestError):

@@ -1,6 +1,7 @@
 """Rows into a dataset's table: what is new, what differs, what is equal."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
@@ -9,10 +10,13 @@ from sqlalchemy import Connection, text
 
 from ingest.by_halves import Refused, check_refused, write_by_halves
 from ingest.claims import Claim
+from ingest.company import Company
 from ingest.copy_in import copy_in, own_cursor
 from ingest.declared import Dataset, Source
+from ingest.fold import fold
 from ingest.known import Known
-from ingest.normalize.fields import TYPES
+
+Written = tuple[Counter[str], list[Refused]]
 
 SYSTEM = ["source", "raw_id", "run_id", "raw_index", "content_hash", "key"]
 
@@ -27,7 +31,7 @@ class Begun:
 
 
 def begin(
-    tx: Connection, source: Source, claim: Claim, raw_id: int, good: pl.DataFrame, known: Known
+    tx: Connection, source: Source, claim: Claim, raw_id: int, good: pl.DataFrame, known: Known | Company
 ) -> Begun:
     """Insert the rows that are new whatever the pages before this one bring."""
     new, others = known.certainly_new(good)
@@ -42,16 +46,29 @@ def write(
     raw_id: int,
     good: pl.DataFrame,
     known: Known | None = None,
-) -> tuple[Counter[str], list[Refused]]:
-    """Bring the table in line with the good rows of a page; return the counts and what PostgreSQL refused.
+) -> Written:
+    """Bring the table in line with the good rows of a page; return the counts and what PostgreSQL refused."""
+    unchanged, others = (0, good) if known is None else known.unchanged(tx, good)
+    counts, refused = write_by(_write_folded, tx, source, claim, raw_id, others)
+    return counts + Counter(unchanged=unchanged), refused
+
+
+def write_by(
+    folded: Callable[..., Written],
+    tx: Connection,
+    source: Source,
+    claim: Claim,
+    raw_id: int,
+    good: pl.DataFrame,
+) -> Written:
+    """Write the good rows of a page, one a key; return the counts and what PostgreSQL refused.
 
     Of equal keys the last counts (or the newest, where the dataset says what is newest); when PostgreSQL
     refuses that one, it is the turn of the one before. Raises SourceBroken when too many are refused.
     """
-    unchanged, good = (0, good) if known is None else known.unchanged(tx, good)
-    counts, refused = Counter(unchanged=unchanged), list[Refused]()
+    counts, refused = Counter[str](), list[Refused]()
     while not good.is_empty():
-        counted, found = _write_folded(tx, source, claim, raw_id, fold(good, source.dataset))
+        counted, found = folded(tx, source, claim, raw_id, fold(good, source.dataset))
         counts += counted
         refused += found
         check_refused(source.dataset.name, refused)
@@ -62,9 +79,7 @@ def write(
     return counts, refused
 
 
-def _write_folded(
-    tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame
-) -> tuple[Counter[str], list[Refused]]:
+def _write_folded(tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame) -> Written:
     new, changed, unchanged = classify(tx, source, rows)
     inserted, not_inserted = _insert(tx, source, claim, raw_id, new)
     updated, not_updated = write_by_halves(
@@ -82,29 +97,6 @@ def _insert(
     )
 
 
-def fold(good: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
-    """One row a key: PostgreSQL refuses to write a row twice in one statement (21000)."""
-    if good["key"].n_unique() == len(good):
-        return good
-    if dataset.newest_by is None:
-        return good.unique("key", keep="last", maintain_order=True)
-    order = TYPES[dataset.field(dataset.newest_by).type].order
-    assert order is not None, "the catalogue admits only types with an order"
-    repeated = good["key"].is_duplicated()
-    newest: dict[str, tuple[tuple[bool, object], int]] = {}
-    for index, key, version in good.filter(repeated).select("index", "key", "version").iter_rows():
-        age = (version is not None, None if version is None else order(version))
-        if key not in newest or _not_older(age, newest[key][0]):
-            newest[key] = (age, index)
-    kept = [index for _, index in newest.values()]
-    return good.filter(~repeated | pl.col("index").is_in(kept))
-
-
-def _not_older(age: tuple[bool, object], other: tuple[bool, object]) -> bool:
-    """A known age beats an unknown one; of equal ages the later row counts."""
-    return age[0] > other[0] if age[0] != other[0] else not age[0] or age[1] >= other[1]  # type: ignore[operator]
-
-
 # One look into the index for each key, whatever the planner believes: on a table that grew since it was last
 # analysed it would hash the whole table for every page, or walk it once for every key (measured: 2.5 s
 # instead of 0.1 s a page). LATERAL with LIMIT leaves it no other order.
@@ -113,7 +105,7 @@ _STANDING = """
      CROSS JOIN LATERAL (
        SELECT content_hash FROM {table} AS i WHERE i.source = %s AND i.key = page.key LIMIT 1) AS found
 """
-_BY_INDEX = text("SET LOCAL enable_seqscan = off")
+BY_INDEX = text("SET LOCAL enable_seqscan = off")
 
 
 def classify(tx: Connection, source: Source, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
@@ -129,7 +121,7 @@ def classify(tx: Connection, source: Source, rows: pl.DataFrame) -> tuple[pl.Dat
 
 def _standing(tx: Connection, source: Source, keys: list[str]) -> pl.DataFrame:
     query = sql.SQL(_STANDING).format(table=sql.Identifier(source.dataset.name))
-    tx.execute(_BY_INDEX)
+    tx.execute(BY_INDEX)
     with own_cursor(tx) as cursor:
         cursor.execute(query, (keys, source.name))
         return pl.DataFrame(cursor.fetchall(), schema={"key": pl.String, "stands": pl.String}, orient="row")

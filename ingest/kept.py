@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, Exists, Select, exists, func, select
+from sqlalchemy import Connection, Engine, Exists, Select, exists, func, literal, select
 
 from ingest.packed import unpack
 from ingest.page import Page
@@ -63,6 +63,11 @@ def without_page(tx: Connection, source: str) -> int:
     """How many open rejects of the source cannot be judged again, because their raw page is gone."""
     open_ = (Reject.source == source, Reject.state == "open")
     return tx.scalar(select(func.count()).select_from(Reject).where(*open_, ~page_is_there())) or 0
+
+
+def kept_page(connection: Connection, source: str, raw_id: int) -> Kept | None:
+    """The raw page with that id; None when retention has deleted it."""
+    return _read(connection, source, select(literal(raw_id)))
 
 
 def _read(connection: Connection, source: str, raw_id: Select[int]) -> Kept | None:

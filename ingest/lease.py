@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ingest import claims
 from ingest.claims import Claim
-from ingest.errors import Cancelled, LeaseLost, Stopped
+from ingest.errors import Cancelled, LeaseLost, PartLost, Stopped
 from ingest.lock import SourceLock
 
 log = structlog.get_logger()
@@ -38,7 +38,7 @@ class Lease:
         self.db, self.claim, self.lock = db, claim, lock
         self.seconds, self.every, self.stopping = seconds, every, stopping
         self.interrupted = threading.Event()
-        self._lost = self._cancelled = False
+        self._lost = self._cancelled = self._part_lost = False
         self._ended = threading.Event()
         self._renewed = time.monotonic()
         self._thread = threading.Thread(target=self._keep, name=f"lease of run {claim.run_id}", daemon=True)
@@ -53,10 +53,16 @@ class Lease:
         self._ended.set()
         self._thread.join(timeout=self.every)
 
+    def hold(self, claim: Claim) -> None:
+        """From now on keep this claim on the run, with its part if it has one."""
+        self.claim, self._part_lost = claim, False
+
     def check(self) -> None:
-        """Raise LeaseLost, Cancelled or Stopped when the run must not go on here."""
+        """Raise LeaseLost, PartLost, Cancelled or Stopped when the run, or the part, must not go on here."""
         if self._lost:
             raise LeaseLost(f"the lease of run {self.claim.run_id} ended")
+        if self._part_lost:
+            raise PartLost(f"the lease of a part of run {self.claim.run_id} ended")
         if self._cancelled:
             raise Cancelled(f"run {self.claim.run_id} was cancelled")
         if self.stopping():
@@ -70,11 +76,15 @@ class Lease:
                 self.interrupted.set()
 
     def _renew(self) -> None:
+        claim = self.claim
         try:
             with self.db.begin() as tx:
-                self._cancelled = claims.renew(tx, self.claim, lease=self.seconds)
+                self._cancelled = claims.renew(tx, claim, lease=self.seconds)
             self._renewed = time.monotonic()
             self._renew_lock()
+        except PartLost:
+            # A part that ended while this was on its way is no loss.
+            self._part_lost = claim is self.claim
         except LeaseLost:
             self._lost = True
         except SQLAlchemyError as error:

@@ -11,11 +11,21 @@ class SourceLock:
     """
 
     def __init__(self, client: "Redis", source: str, *, seconds: float) -> None:
+        self._client, self._seconds = client, seconds
         self._lock = client.lock(f"kasparro:lock:{source}", timeout=seconds, thread_local=False)
 
     def acquire(self) -> bool:
         """Take the lock if nobody holds it. Raises redis.RedisError when Redis is away."""
-        return bool(self._lock.acquire(blocking=False))
+        return bool(self._lock.acquire(blocking=False, token=self._lock.local.token))
+
+    def share(self, token: str) -> None:
+        """Hold the lock under a name that all who work on the run know, so that each of them may renew it."""
+        self._lock.local.token = token.encode()
+
+    def hand_over(self, token: str) -> None:
+        """Put the lock, which was just taken, under a name that all who work on the run know."""
+        self._client.set(self._lock.name, token, px=int(self._seconds * 1000))
+        self.share(token)
 
     def renew(self) -> bool:
         """Start the time to live anew; take the lock again if Redis forgot it. False: another holds it."""

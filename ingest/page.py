@@ -53,8 +53,15 @@ class Page:
 
     def standing_at(self, position: Position | None) -> "Page":
         """The same page with the position where the source stands after it; what was parsed stays so."""
-        page = replace(self, position=position)
-        page.__dict__.update(self.__dict__ | {"position": position})
+        return self._with(position=position)
+
+    def of_part(self, name: str) -> "Page":
+        """The same page as one of that part; what was parsed stays so."""
+        return self._with(part=name)
+
+    def _with(self, **changed: Any) -> "Page":
+        page = replace(self, **changed)
+        page.__dict__.update(self.__dict__ | changed)
         return page
 
 

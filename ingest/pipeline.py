@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from ingest import claims, drift, items, store
 from ingest.ahead import ahead
 from ingest.claims import Claim
+from ingest.company import Company
 from ingest.declared import Source
 from ingest.decode import decode
 from ingest.http import Http
@@ -40,12 +41,12 @@ def pull(db: Engine, source: Source, claim: Claim, http: Http, lease: Lease) -> 
     lease.check()
 
 
-def begin(db: Engine, source: Source, claim: Claim) -> tuple[dict[str, Position], Known]:
+def begin(db: Engine, source: Source, claim: Claim) -> tuple[dict[str, Position], Known | Company]:
     """Return where the source stands, which the run notes, and what is known of its rows."""
     with db.begin() as tx:
         standing = store.positions(tx, claim)
         claims.started(tx, claim, standing)
-        return standing, Known(tx, source)
+        return standing, Known(tx, source) if claim.part is None else Company()
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _placed(pages: Iterator[Ready], places: Iterator[Place], lease: Lease) -> It
 
 
 def load_page(
-    db: Engine, source: Source, claim: Claim, known: Known, placed: tuple[Ready, Place], turn: Turn
+    db: Engine, source: Source, claim: Claim, known: Known | Company, placed: tuple[Ready, Place], turn: Turn
 ) -> None:
     """In one transaction land a page, load it, advance and count.
 

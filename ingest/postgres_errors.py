@@ -29,7 +29,18 @@ def about_a_row(error: DBAPIError) -> bool:
     return (code(error) or "").startswith(ABOUT_A_ROW)
 
 
+def constraint(error: DBAPIError) -> str | None:
+    """The name of the constraint that a row broke, if it was one."""
+    found: str | None = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+    return found
+
+
+def came_second(error: DBAPIError) -> bool:
+    """Whether another transaction came first, so that to try again at once is all that it takes."""
+    return (code(error) or "").startswith(ROLLED_BACK)
+
+
 def passes(error: DBAPIError) -> bool:
     """Whether it is sure to pass: the server was away, or another transaction came first."""
     found = code(error)
-    return error.connection_invalidated or found is None or found.startswith(ROLLED_BACK)
+    return error.connection_invalidated or found is None or came_second(error)

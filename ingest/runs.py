@@ -7,10 +7,10 @@ repeats messages costs time, not runs. The caller opens the transaction.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Integer, case, cast, func, select, text, update
+from sqlalchemy import Connection, Exists, Integer, case, cast, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from models import OPEN_STATES, Run
+from models import OPEN_STATES, Part, Run
 
 
 @dataclass(frozen=True)
@@ -91,18 +91,22 @@ def cancel(tx: Connection, run_id: int) -> str | None:
 SESSION = "kasparro run "
 
 
-def session_name(run_id: int) -> str:
-    """What pg_stat_activity shows while a page of the run is being loaded."""
-    return f"{SESSION}{run_id}"
+def session_name(run_id: int, part: int | None = None) -> str:
+    """What pg_stat_activity shows while a page of the run, or of a part of it, is being loaded."""
+    return f"{SESSION}{run_id}" if part is None else f"{SESSION}{run_id} part {part}"
 
 
 # pg_terminate_backend needs no privilege for sessions of one's own role, and fails for others: any session
 # may bear such a name.
 _END_ABANDONED = text("""
-    SELECT r.id, pg_terminate_backend(a.pid, 2000)
-      FROM runs r JOIN pg_stat_activity a ON a.application_name = :session || r.id
-     WHERE r.state = 'running' AND r.lease_until < now()
-       AND a.datname = current_database() AND a.usename = current_user
+    WITH over (id, name) AS (
+      SELECT id, :session || id FROM runs WHERE state = 'running' AND lease_until < now()
+       UNION ALL
+      SELECT run_id, :session || run_id || ' part ' || number
+        FROM parts WHERE state = 'running' AND lease_until < now())
+    SELECT over.id, pg_terminate_backend(a.pid, 2000)
+      FROM over JOIN pg_stat_activity a ON a.application_name = over.name
+     WHERE a.datname = current_database() AND a.usename = current_user
 """)
 
 
@@ -113,6 +117,11 @@ def end_abandoned_sessions(tx: Connection) -> list[int]:
     for it may do so for minutes. The page is not to be: its fence is about to move on.
     """
     return [row.id for row in tx.execute(_END_ABANDONED, {"session": SESSION})]
+
+
+def died_in_a_part() -> Exists:
+    """Whether the run was left with a part in work: then that part counts the attempt, and not the run."""
+    return exists().where(Part.run_id == Run.id, Part.state == "running")
 
 
 def fail_poisoned(tx: Connection, *, max_attempts: int) -> list[int]:
@@ -130,7 +139,7 @@ def fail_poisoned(tx: Connection, *, max_attempts: int) -> list[int]:
         "lease_until": None,
         "lease_expiries": Run.lease_expiries + cast(abandoned, Integer),
     }
-    exhausted = (abandoned | (Run.state == "queued")) & (Run.attempts >= max_attempts)
+    exhausted = (abandoned & ~died_in_a_part() | (Run.state == "queued")) & (Run.attempts >= max_attempts)
     return list(tx.scalars(update(Run).where(exhausted).values(**ended).returning(Run.id)))
 
 

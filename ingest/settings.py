@@ -37,6 +37,7 @@ class Settings:
     renew_every: float
     reconcile_every: float
     max_attempts: int
+    max_pullers: int
     longest_wait: float
     worker_concurrency: int
     allow_private: bool
@@ -78,6 +79,7 @@ def _read(env: Env) -> Settings:
         renew_every=_get(env.float, "RENEW_SECONDS", 8.0),
         reconcile_every=_get(env.float, "RECONCILE_SECONDS", 5.0),
         max_attempts=_get(env.int, "MAX_ATTEMPTS", 5),
+        max_pullers=_get(env.int, "MAX_PULLERS", 8),
         longest_wait=_get(env.float, "LONGEST_WAIT_SECONDS", 20.0),
         worker_concurrency=_get(env.int, "WORKER_CONCURRENCY", 2),
         allow_private=_allow_private(env),
@@ -113,6 +115,8 @@ def _contradictions(settings: Settings) -> list[str]:
     for name in ("rate_limit", "failed_rate_limit"):
         if not RATE.fullmatch(getattr(settings, name)):
             problems.append(f"{name.upper()} is no rate. Write a number and a time, for example 600/minute")
+    if settings.max_pullers < 1:
+        problems.append("MAX_PULLERS is how many workers may share a run that is divided: 1 or more")
     if settings.proxies < 0:
         problems.append("PROXIES is how many proxies stand in front of the API: 0 or more")
     return problems

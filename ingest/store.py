@@ -8,9 +8,10 @@ import polars as pl
 from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from ingest import items
+from ingest import held, items, together
 from ingest.by_halves import Refused
 from ingest.claims import Claim
+from ingest.company import Company
 from ingest.declared import Source
 from ingest.items import Begun
 from ingest.known import Known
@@ -25,6 +26,8 @@ MOST_IDS = 50
 def positions(tx: Connection, claim: Claim) -> dict[str, Position]:
     """Where the source stands, by part. A full run goes on only from what it has written itself."""
     query = select(Checkpoint.part, Checkpoint.position).where(Checkpoint.source == claim.source)
+    if claim.part is not None:
+        query = query.where(Checkpoint.part == claim.part.name)
     if claim.mode == "full":
         query = query.where(Checkpoint.run_id == claim.run_id)
     return {row.part: row.position for row in tx.execute(query)}
@@ -32,14 +35,16 @@ def positions(tx: Connection, claim: Claim) -> dict[str, Position]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a page stands among the kept ones: `raw_id` among all, `sequence` among those of its run."""
+    """Where a page stands: `raw_id` among all that are kept, `sequence` among those of its run or part."""
 
     raw_id: int
     sequence: int
 
 
 def places(db: Engine, claim: Claim) -> Iterator[Place]:
-    """The places of the run's next pages, in order. Those that are not taken in the end stay empty."""
+    """The places of the next pages, in order. Those that are not taken in the end stay empty."""
+    if claim.part is not None:
+        return (Place(raw_id, sequence) for raw_id, sequence in held.places(db, claim.part))
     with db.connect() as connection:
         first = connection.scalar(select(Run.pages).where(Run.id == claim.run_id)) or 0
     return (Place(raw_id, sequence) for sequence, raw_id in enumerate(_raw_ids(db), first))
@@ -84,7 +89,7 @@ def load(
     good: pl.DataFrame,
     rejects: Sequence[Reject],
     frame: Frame,
-    known: Known | None = None,
+    known: Known | Company | None = None,
     begun: Begun | None = None,
 ) -> dict[str, int]:
     """Bring items and rejects in line with one page; loading it again changes nothing. Returns the counts.
@@ -92,10 +97,14 @@ def load(
     New rows go in by COPY, changed rows are updated, equal rows are not touched. Of equal keys in the
     page the last counts (or the newest, where the dataset says what is newest), the others are superseded.
     What PostgreSQL refuses of the good rows becomes a reject; `frame` knows its record. `known` spares
-    questions where this run alone writes to the source; `begun` is what `items.begin` has written already.
+    questions where this run alone writes to the source, and the company of others asks its own; `begun` is
+    what `items.begin` has written already.
     """
     rows = good if begun is None else begun.others
-    counts, refused = items.write(tx, source, claim, raw_id, rows, known)
+    if isinstance(known, Company):
+        counts, refused = together.write(tx, source, claim, raw_id, rows, known)
+    else:
+        counts, refused = items.write(tx, source, claim, raw_id, rows, known)
     if begun is not None:
         counts, refused = counts + begun.counts, begun.refused + refused
     found = [*rejects, *(_refused(row, frame) for row in refused)]

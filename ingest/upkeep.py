@@ -71,7 +71,13 @@ _PRUNE_RAW = text("""
     DELETE FROM raw_data WHERE source = :source AND id IN (
       SELECT id FROM raw_data AS page WHERE source = :source AND fetched_at < now() - :keep
          AND NOT EXISTS (SELECT FROM rejects
-                          WHERE source = :source AND raw_id = page.id AND state = 'open') LIMIT :batch)
+                          WHERE source = :source AND raw_id = page.id AND state = 'open')
+         AND NOT EXISTS (SELECT FROM traces WHERE source = :source AND raw_id = page.id) LIMIT :batch)
+""")
+_PRUNE_PARTS = text("""
+    DELETE FROM parts WHERE (run_id, number) IN (
+      SELECT run_id, number FROM parts JOIN runs ON runs.id = run_id
+       WHERE parts.source = :source AND finished_at < now() - :keep LIMIT :batch)
 """)
 _PRUNE_REJECTS = text("""
     DELETE FROM rejects WHERE id IN (
@@ -81,14 +87,15 @@ _PRUNE_REJECTS = text("""
 
 
 def prune(db: Engine, source: Source) -> dict[str, int]:
-    """Delete raw pages and settled rejects older than `keep_raw`, batch by batch; return the counts.
+    """Delete raw pages, settled rejects and parts older than `keep_raw`, batch by batch; return the counts.
 
     A page with an open reject stays until the reject is resolved or dismissed: without it nobody could
-    judge the record again.
+    judge the record again. So does one that a run may still have to offer again (`ingest.traces`).
     """
     return {
         "raw_pages": _in_batches(db, _PRUNE_RAW, source),
         "rejects": _in_batches(db, _PRUNE_REJECTS, source),
+        "parts": _in_batches(db, _PRUNE_PARTS, source),
     }
 
 

@@ -8,6 +8,7 @@ from models.api_key import SCOPES, ApiKey
 from models.base import Base
 from models.checkpoint import Checkpoint
 from models.dataset import dataset_table
+from models.part import PART_STATES, Part, Trace
 from models.raw import RAW_ID, RawPage
 from models.reject import Reject
 from models.run import OPEN_RUN_PER_SOURCE, OPEN_STATES, PULLS, REPLAYS, RUN_STATES, TERMINAL_STATES, Run
@@ -16,6 +17,7 @@ from models.source import Source
 __all__ = [
     "OPEN_RUN_PER_SOURCE",
     "OPEN_STATES",
+    "PART_STATES",
     "PULLS",
     "RAW_ID",
     "REPLAYS",
@@ -25,9 +27,11 @@ __all__ = [
     "ApiKey",
     "Base",
     "Checkpoint",
+    "Part",
     "RawPage",
     "Reject",
     "Run",
     "Source",
+    "Trace",
     "dataset_table",
 ]

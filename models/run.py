@@ -97,3 +97,7 @@ class Run(Base):
     rejected: Mapped[int] = _counter()
     superseded: Mapped[int] = _counter()
     lease_expiries: Mapped[int] = _counter()
+    # Of a run that is divided: how many parts it has, how many pullers may work on them, what is done.
+    parts: Mapped[int | None]
+    pullers: Mapped[int | None]
+    parts_done: Mapped[int] = _counter()

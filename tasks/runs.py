@@ -4,10 +4,10 @@ import redis
 import structlog
 from kombu.exceptions import OperationalError
 
-from ingest import runs
+from ingest import parts, runs
 from ingest.catalog import catalog
 from ingest.db import engine
-from ingest.execute import execute
+from ingest.execute import execute, join
 from ingest.heartbeat import connect
 from ingest.settings import settings
 from tasks import EXPIRES, app
@@ -23,13 +23,56 @@ def run(self, run_id: int) -> str:
     """Execute the run, if it is to be had; whoever is told twice finds it taken."""
     worker = self.request.hostname or "worker"
     with connect(settings().redis_url, timeout=5) as broker:
-        outcome = execute(engine(), broker, catalog(), settings(), run_id, worker=worker, stopping=stopping)
+        outcome = execute(
+            engine(),
+            broker,
+            catalog(),
+            settings(),
+            run_id,
+            worker=worker,
+            stopping=stopping,
+            wake=publish_pullers,
+        )
     if outcome == "put back":
         publish_waiting()
     elif outcome == "locked":
         with engine().begin() as tx:
             runs.told_too_early(tx, run_id)
     return outcome
+
+
+@app.task(name="pull", bind=True)
+def pull(self, run_id: int) -> str:
+    """Pull parts of a run that is divided, until none is to be had; whoever comes late finds nothing."""
+    worker = self.request.hostname or "worker"
+    with connect(settings().redis_url, timeout=5) as broker:
+        outcome = join(engine(), broker, catalog(), settings(), run_id, worker=worker, stopping=stopping)
+    if outcome == "put back":
+        publish_waiting()
+    return outcome
+
+
+def publish_pullers(run_id: int, source: str, many: int) -> None:
+    """Send so many wake-ups for a run's parts, best effort: those that nobody gets are sent again later."""
+    try:
+        for _ in range(many):
+            pull.apply_async((run_id,), shadow=f"pull {source}", expires=EXPIRES)
+    except OperationalError as error:
+        log.warning("pullers not woken", run_id=run_id, error=type(error).__name__)
+
+
+def publish_missing_pullers() -> list[int]:
+    """Wake workers for runs that have parts to be had and too few pullers; the ids of the runs.
+
+    Only when nobody waits in line: a puller may take a worker for long, and others' runs come first.
+    """
+    if _in_line():
+        return []
+    with engine().begin() as tx:
+        short = parts.short_of_pullers(tx)
+    for run_id, source, many in short:
+        publish_pullers(run_id, source, many)
+    return [run_id for run_id, _, _ in short]
 
 
 def publish(run_id: int, source: str | None = None) -> bool:

@@ -8,7 +8,7 @@ from ingest.db import engine
 from ingest.settings import settings
 from tasks import app
 from tasks.life import show_sign_of_life
-from tasks.runs import publish, publish_waiting
+from tasks.runs import publish, publish_missing_pullers, publish_waiting
 
 log = structlog.get_logger()
 
@@ -28,8 +28,9 @@ def reconcile() -> None:
     ended = upkeep.end_abandoned_sessions(engine())
     failed = upkeep.fail_poisoned(engine(), max_attempts=settings().max_attempts)
     published = publish_waiting()
-    if ended or failed or published:
-        log.info("reconciled", ended_sessions=ended, failed=failed, published=published)
+    joined = publish_missing_pullers()
+    if ended or failed or published or joined:
+        log.info("reconciled", ended_sessions=ended, failed=failed, published=published, joined=joined)
 
 
 @app.task(name="upkeep.prune")

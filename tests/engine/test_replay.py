@@ -337,9 +337,9 @@ def test_retention_waits_for_open_rejects(engine):
     """A page goes when its last reject is settled, not before."""
     source = replace(pulled(engine, [thing("a", "odd")], [thing("b", "good")]), keep_raw=timedelta(0))
 
-    assert upkeep.prune(engine, source) == {"raw_pages": 1, "rejects": 0}
+    assert upkeep.prune(engine, source) == {"raw_pages": 1, "rejects": 0, "parts": 0}
     assert counts(run(engine, source, mode="replay")) == {"fetched": 1, "inserted": 1}
-    assert upkeep.prune(engine, source) == {"raw_pages": 1, "rejects": 1}
+    assert upkeep.prune(engine, source) == {"raw_pages": 1, "rejects": 1, "parts": 0}
 
 
 def test_lost_page_leaves_its_reject(engine):

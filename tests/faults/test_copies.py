@@ -110,7 +110,7 @@ def test_pruning_waits_for_nobody(engine: Engine, database: str) -> None:
     with pytest.MonkeyPatch.context() as patch, engine_of(database) as db:
         patch.setattr(upkeep, "BATCH", 10)  # a thousand rows would only take longer
         watch(db, lambda connection, statement: asked.append(statement.split()[0]))
-        assert upkeep.prune(db, source) == {"raw_pages": 25, "rejects": 0}
+        assert upkeep.prune(db, source) == {"raw_pages": 25, "rejects": 0, "parts": 0}
 
     assert asked.count("COMMIT") == 4
     assert rows(engine, "SELECT count(*) FROM things") == [(25,)]
