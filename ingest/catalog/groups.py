@@ -127,20 +127,29 @@ class TrueOrMany(Many):
 
 
 class Variant(Checked):
-    """An object whose `type` chooses its schema."""
+    """An object whose `type`, or another key, chooses its schema."""
 
-    def __init__(self, schemas: Mapping[str, type[Closed]], description: str = "", **kwargs: Any) -> None:
-        self.schemas = schemas
+    def __init__(
+        self,
+        schemas: Mapping[str, type[Closed]],
+        description: str = "",
+        *,
+        chosen_by: str = "type",
+        **kwargs: Any,
+    ) -> None:
+        self.schemas, self.chosen_by = schemas, chosen_by
         super().__init__(description, **kwargs)
 
     def parse(self, value: Any) -> Any:
-        """Return what the chosen schema loads, its type included."""
-        if not isinstance(value, dict) or "type" not in value:
-            raise ValidationError(f"must be a mapping with a type: {', '.join(self.schemas)}")
+        """Return what the chosen schema loads, the choice included."""
+        key = self.chosen_by
+        if not isinstance(value, dict) or key not in value:
+            a_key = "a type" if key == "type" else f"the key {key}"
+            raise ValidationError(f"must be a mapping with {a_key}: {', '.join(self.schemas)}")
         try:
-            chosen = Choice(self.schemas).parse(value["type"])
+            chosen = Choice(self.schemas).parse(value[key])
         except ValidationError as error:
-            raise ValidationError({"type": error.messages}) from error
+            raise ValidationError({key: error.messages}) from error
         return self.schemas[chosen]().load(value)
 
 

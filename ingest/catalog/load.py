@@ -22,17 +22,21 @@ from ingest.catalog import yaml_file
 from ingest.catalog.checks import Problems, mapping_of, mapping_problems, path_problems
 from ingest.catalog.groups import messages_by_path
 from ingest.catalog.http import origin
+from ingest.catalog.parts import parts_problems
 from ingest.catalog.schema import DatasetFile, SourceFile
 from ingest.catalog.values import FreeName, did_you_mean
 from ingest.catalog.yaml_file import Document
 from ingest.declared import Catalog, Dataset, Field, Mapping, Source
 from ingest.errors import ConfigInvalid
 from ingest.kinds import KINDS
+from ingest.kinds.split import parts_of
 
 Kind = Callable[..., Any]
 Declared = TypeVar("Declared", Dataset, Source)
 
-TABLES_TAKEN = frozenset({"runs", "sources", "checkpoints", "rejects", "alembic_version", "staged"})
+TABLES_TAKEN = frozenset(
+    {"runs", "parts", "traces", "sources", "checkpoints", "rejects", "alembic_version", "staged"}
+)
 # The raw pages of a source are in the table raw_<source>; these names are taken there.
 RAW_TAKEN = frozenset({"data", "data_id_seq"})
 
@@ -130,13 +134,14 @@ def _source(
         raise ConfigInvalid([])  # its own file says what is wrong
     mapping = tuple(mapping_of(name, entry) for name, entry in data["fields_"].items())
     offered = {"root": files_root, "columns": _columns(data["key"], mapping)}
+    pull = _pull(data["kind"], data["options"], offered, kinds, label)
     return Source(
         name=path.stem,
         dataset=dataset,
         kind=data["kind"],
         key=data["key"],
         mapping=mapping,
-        pull=_pull(data["kind"], data["options"], offered, kinds, label),
+        pull=pull,
         records=data["options"].get("records"),
         every=None if data["every"] is None else timedelta(seconds=data["every"]),
         cron=data["cron"],
@@ -147,6 +152,7 @@ def _source(
         upstream=_upstream(data["options"]),
         allow_private=data["options"].get("allow_private"),
         secrets=tuple(sorted(document.names)),
+        parts=parts_of(pull.func, pull.keywords, data["parts"]) if data["parts"] else None,
     )
 
 
@@ -154,7 +160,7 @@ def _together(
     data: dict[str, Any], document: Document, datasets: MappingType[str, Dataset | None]
 ) -> Problems:
     """What only shows when the file is held against its dataset and its kind."""
-    problems = path_problems(data)
+    problems = path_problems(data) | parts_problems(data)
     if (name := data.get("dataset")) is None:
         return problems
     if name not in datasets:
@@ -173,7 +179,7 @@ def _columns(key: tuple[str, ...], mapping: tuple[Mapping, ...]) -> tuple[str, .
 
 def _pull(
     name: str, options: dict[str, Any], offered: dict[str, Any], kinds: MappingType[str, Kind], label: str
-) -> Callable[..., Any]:
+) -> "functools.partial[Any]":
     """Bind the options to the kind, and what is offered where it has a keyword for it."""
     if name not in kinds:
         raise ConfigInvalid([f"{label}: kind: {name} has a schema, but no function in ingest.kinds.KINDS"])

@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 from marshmallow import ValidationError, post_load, validates_schema
 
-from ingest.catalog.groups import Closed, Entries, Many, OneOrMany, Options, Short
+from ingest.catalog.groups import Closed, Entries, Many, OneOrMany, Options, Short, Variant
 from ingest.catalog.options import OPTIONS
+from ingest.catalog.parts import PARTS
 from ingest.catalog.units import Duration
 from ingest.catalog.values import Choice, Filled, FreeName, Scalar, Text, Toggle, Whole
 from ingest.catalog.words import Cron, Pattern, TimeFormat, Zone
@@ -176,6 +177,9 @@ class SourceFile(Closed):
         default=50,
     )
     options = Options(OPTIONS, "The options of its kind.", required=True)
+    parts = Variant(
+        PARTS, "How a run of it is divided among workers; absent: it is not.", chosen_by="by", default=None
+    )
     key = OneOrMany(Filled(), "The path, or paths, whose values name a record.", required=True)
     fields_ = Entries(
         Text(),

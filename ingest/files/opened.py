@@ -77,6 +77,11 @@ def _translated(name: str) -> Iterator[None]:
         raise SourceBroken(f"{name}: {error}", kind="file") from error
 
 
+def is_gzip(name: str, compression: str) -> bool:
+    """Whether the file is to be decompressed: as declared, or as its name says."""
+    return compression == "gzip" or (compression == "auto" and name.endswith(".gz"))
+
+
 def content(file: BinaryIO, *, gzip: bool, most: int) -> Iterator[bytes]:
     """What is in the file, from its start, decompressed to at most that many bytes.
 

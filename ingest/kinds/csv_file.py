@@ -1,12 +1,13 @@
 """CSV files below one root: a page is a slice of a file, cut at a record's end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ingest.files.delimited import Dialect
 from ingest.files.head import Head, check_columns, read_head
+from ingest.files.ranges import Span
 from ingest.files.slices import CONTINUES, TOO_LONG, Slice
 from ingest.http import Http
 from ingest.kinds.folder import MOST_DECOMPRESSED, Folder, Reader
@@ -29,13 +30,14 @@ def csv_file(
     page_size: int = 4 * 1024**2,
     columns: Sequence[str] = (),
     most_decompressed: int = MOST_DECOMPRESSED,
+    span: Span | None = None,
 ) -> Iterator[Page]:
     """Yield what is new in the files that match `path` below `root`. `columns` must be in every header.
 
     Raises what `Folder.pages` raises.
     """
     table = _Table(encoding, Dialect(delimiter, quote), header, skip_lines, page_size, columns)
-    folder = Folder(Path(root), path, compression, most_decompressed)
+    folder = Folder(Path(root), path, compression, most_decompressed, span)
     yield from folder.pages(positions, table.pages)
 
 
@@ -68,6 +70,13 @@ class _Table:
         check_columns(head.header, self.columns)
         for piece, after in unread(position, read, head, form=self.form, size=self.page_size):
             yield Page(piece.body, CSV, _request(name, piece, head), after, part=name)
+
+
+def layout(pieces: Iterable[bytes], options: Mapping[str, Any]) -> Head | None:
+    """Where the records of a file begin and end; None when it holds nothing."""
+    dialect = Dialect(options["delimiter"], options["quote"])
+    how = {name: options[name] for name in ("encoding", "header", "skip_lines")}
+    return read_head(pieces, dialect, **how)
 
 
 def _request(name: str, piece: Slice, head: Head) -> dict[str, Any]:

@@ -2,32 +2,59 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
 from ingest.errors import SourceBroken, TryLater
 from ingest.files.checksum import check_undamaged
-from ingest.files.opened import content, matching, opened, state
+from ingest.files.opened import content, is_gzip, matching, opened, state
+from ingest.files.ranges import Span, between, check_seals
+from ingest.files.slices import Stand
 from ingest.page import Page, Position
 
 MOST_DECOMPRESSED = 4 * 1024**3
 WHILE_WRITTEN = 5.0
 
-# Reads the content of a file from its start, as often as it is called.
-Reader = Callable[[], Iterator[bytes]]
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads a file, as often as it is asked: all of it when it is called, or the bytes that are wanted."""
+
+    whole: Callable[[], Iterator[bytes]]
+    file: BinaryIO
+    span: Span | None
+
+    def __call__(self) -> Iterator[bytes]:
+        return self.whole()
+
+    def wanted(self) -> Iterator[bytes]:
+        """The bytes of the span; without one all of them."""
+        return self.whole() if self.span is None else between(self.file, self.span)
+
+    @property
+    def start(self) -> Stand:
+        """Where the wanted bytes begin."""
+        return Stand() if self.span is None else Stand(self.span["offset"], self.span["line"])
+
+
 # The pages of one file: its name, where it stands, its content.
 Pages = Callable[[str, Position, Reader], Iterator[Page]]
 
 
 @dataclass(frozen=True)
 class Folder:
-    """The files that match `path` below `root`; a file's name is its part."""
+    """The files that match `path` below `root`; a file's name is its part.
+
+    Of a `span` (`ingest.files.ranges`) no other bytes are read; a compressed file has none.
+    """
 
     root: Path
     path: str
     compression: str
     most_decompressed: int
+    span: Span | None = None
 
     def pages(self, positions: Mapping[str, Position], read: Pages) -> Iterator[Page]:
         """Yield what is new in each file.
@@ -50,10 +77,10 @@ class Folder:
             raise TryLater(f"changed while it was read: {', '.join(busy)}", seconds=WHILE_WRITTEN)
 
     def _file(self, name: str, position: Position, read: Pages) -> Iterator[Page]:
-        gzip = self.compression == "gzip" or (self.compression == "auto" and name.endswith(".gz"))
+        gzip = is_gzip(name, self.compression)
         with opened(self.root, name) as file:
             before = state(file)
-            pages = read(name, position, _reader(file, gzip, self.most_decompressed))
+            pages = read(name, position, self._reader(name, file, gzip))
             first = list(islice(pages, 1))
             if first and gzip:
                 check_undamaged(file, most=self.most_decompressed)
@@ -61,6 +88,12 @@ class Folder:
                 _check_standing(name, file, before)
                 yield page
             _check_standing(name, file, before)
+
+    def _reader(self, name: str, file: BinaryIO, gzip: bool) -> Reader:
+        if self.span is not None and not gzip:
+            check_seals(name, file, self.span)
+        whole = partial(content, file, gzip=gzip, most=self.most_decompressed)
+        return Reader(whole, file, None if gzip else self.span)
 
 
 def _check_standing(name: str, file: BinaryIO, before: tuple[int, int]) -> None:
@@ -71,8 +104,3 @@ def _check_standing(name: str, file: BinaryIO, before: tuple[int, int]) -> None:
     size, changed = state(file)
     if size < before[0] or (size == before[0] and changed != before[1]):
         raise TryLater(f"{name} changed while it was read", seconds=WHILE_WRITTEN)
-
-
-def _reader(file: BinaryIO, gzip: bool, most: int) -> Reader:
-    """What reads the content from its start."""
-    return lambda: content(file, gzip=gzip, most=most)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.files.json_lines import JsonLines, read_layout
+from ingest.files.ranges import Span
 from ingest.files.slices import CONTINUES, TOO_LONG, Slice
 from ingest.http import Http
 from ingest.kinds.folder import MOST_DECOMPRESSED, Folder, Reader
@@ -22,12 +23,13 @@ def jsonl_file(
     compression: str = "auto",
     page_size: int = 4 * 1024**2,
     most_decompressed: int = MOST_DECOMPRESSED,
+    span: Span | None = None,
 ) -> Iterator[Page]:
     """Yield what is new in the files that match `path` below `root`: UTF-8, with or without its mark.
 
     Raises what `Folder.pages` raises.
     """
-    folder = Folder(Path(root), path, compression, most_decompressed)
+    folder = Folder(Path(root), path, compression, most_decompressed, span)
     yield from folder.pages(positions, _Lines(page_size).pages)
 
 

@@ -21,8 +21,9 @@ def unread(
 ) -> Iterator[tuple[Slice, Position]]:
     """The slices of what is new in a file, each with the position after it.
 
-    `form` says how the bytes are read; read in another way, they are other records.
+    `form` says how the bytes are read; read in another way, or from another place, they are other records.
     """
+    form += repr((read.start.offset, read.start.line)) if read.start.offset else ""
     start, digest, pieces = _rest(position, form, read)
     for piece in slices(pieces, layout, start, size=size):
         digest.update(piece.body[: piece.whole])
@@ -39,12 +40,12 @@ def unread(
 def _rest(position: Position, form: str, read: Reader) -> tuple[Stand, Any, Iterator[bytes]]:
     """Where to begin, the hash of what is before it, and the content from there on."""
     if position.get("form") == form:
-        pieces, digest = read(), hashlib.sha256()
-        rest = _hashed(pieces, position["offset"], digest)
+        pieces, digest = read.wanted(), hashlib.sha256()
+        rest = _hashed(pieces, position["offset"] - read.start.offset, digest)
         if rest is not None and digest.hexdigest() == position["sha256"]:
             start = Stand(position["offset"], position["lines"] + 1, position["inside"])
             return start, digest, chain([rest], pieces)
-    return Stand(), hashlib.sha256(), read()
+    return read.start, hashlib.sha256(), read.wanted()
 
 
 def _hashed(pieces: Iterator[bytes], length: int, digest: Any) -> bytes | None:

@@ -18,6 +18,7 @@ from werkzeug.routing import RequestRedirect
 from cli.__main__ import kasparro
 from ingest.catalog import load
 from ingest.catalog.options import AUTH, OPTIONS, PAGINATE, Since
+from ingest.catalog.parts import PARTS
 from ingest.catalog.schema import DatasetFile, FieldEntry, MappingEntry, SourceFile
 from ingest.settings import ROOT
 from webapp import views
@@ -241,6 +242,27 @@ def fragments() -> list[tuple[str, str]]:
     return [("fields" if each[1] == "fields of" else each[2], each.string) for each in found if each]
 
 
+def divisions() -> list[tuple[str, str]]:
+    """What adding.md shows of parts: the kind, and the YAML."""
+    found = [re.match(r"# parts of a source of kind (\w+)", body) for body in blocks(ADDING, "yaml")]
+    return [(each[1], each.string) for each in found if each]
+
+
+@pytest.mark.parametrize(("kind", "body"), divisions())
+def test_parts_load(kind, body, shop):
+    source = {
+        "dataset": "orders",
+        "kind": kind,
+        "options": BASES[kind],
+        "key": "Number",
+        "fields": {"number": "Number"},
+        **yaml.safe_load(body),
+    }
+    (shop / "sources" / "shown.yaml").write_text(yaml.safe_dump(source))
+
+    assert load(shop, {}, files_root=shop).sources["shown"].parts is not None
+
+
 @pytest.mark.parametrize(("what", "body"), fragments())
 def test_fragments_load(what, body, shop):
     shown = yaml.safe_load(body)
@@ -262,7 +284,7 @@ def test_fragments_load(what, body, shop):
 def test_every_option_is_shown():
     """adding.md names every option of every kind, of mappings and of fields."""
     schemas = [*OPTIONS.values(), *AUTH.values(), *PAGINATE.values(), Since]
-    schemas += [DatasetFile, FieldEntry, MappingEntry, SourceFile]
+    schemas += [*PARTS.values(), DatasetFile, FieldEntry, MappingEntry, SourceFile]
     names = {field.data_key or name for schema in schemas for name, field in schema().fields.items()}
     text = ADDING.read_text()
 
