@@ -74,7 +74,8 @@ class Board:
     def _told(self, row: Row[Any]) -> str:
         if row.state == "queued":
             return f"queued {row.error_message or ''}".strip()
-        told = f"{row.state} · {row.pages:,} pages · {row.fetched:,} rows"
+        parts = "" if row.parts is None else f" · {row.parts_done} of {row.parts} parts"
+        told = f"{row.state}{parts} · {row.pages:,} pages · {row.fetched:,} rows"
         return told if row.state in TERMINAL_STATES else f"{told} · {self._rate(row):,.0f} rows/s"
 
     def _rate(self, row: Row[Any]) -> float:

@@ -74,8 +74,9 @@ def show(run_id: int) -> None:
     document = run_document(found[0])
     if wants("json"):
         return print_json(document)
-    counts, error = document.pop("counts"), document.pop("error") or {}
-    facts = {**document, **counts, **{f"error {name}": value for name, value in error.items()}}
+    counts, parts, error = document.pop("counts"), document.pop("parts"), document.pop("error") or {}
+    told = {"parts": parts and f"{parts['done']} of {parts['total']} done"}
+    facts = {**document, **told, **counts, **{f"error {name}": value for name, value in error.items()}}
     print_facts({name: value for name, value in facts.items() if value is not None})
 
 

@@ -185,15 +185,18 @@ def failures(tx: Connection, claim: Claim) -> list[tuple[str, str]]:
     return [(row.error_kind, f"part {row.name}: {row.error_message}") for row in rows]
 
 
+# To wake again is harmless, and at once where a part has become free since.
 _SHORT = text(f"""
     UPDATE runs SET published_at = now() FROM (
       SELECT run_id, count(*) FILTER (WHERE {_FREE}) AS free,
+             max(coalesce(lease_until, parts.not_before)) FILTER (WHERE {_FREE}) AS free_since,
              count(*) FILTER (WHERE state = 'running' AND lease_until >= now()) AS busy
         FROM parts WHERE run_id IN (SELECT id FROM runs WHERE state = 'running' AND parts IS NOT NULL)
        GROUP BY run_id) AS part
      WHERE runs.id = part.run_id AND runs.state = 'running' AND runs.lease_until >= now()
        AND NOT cancel_requested AND free > 0 AND busy < pullers
-       AND (published_at IS NULL OR published_at < now() - interval '5 seconds')
+       AND (published_at IS NULL OR published_at < now() - interval '5 seconds'
+            OR published_at < free_since)
     RETURNING id, source, least(free, pullers - busy) AS pullers
 """)
 

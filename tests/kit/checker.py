@@ -66,14 +66,17 @@ def counters_add_up(connection: Connection, shop: Shop, shelf: Shelf) -> Iterato
     sums = ", ".join(f"r.{name}" for name in ("id", "fetched", "pages", *OUTCOMES))
     query = f"""
         SELECT {sums}, count(d.id) AS landed, coalesce(sum(d.records), 0) AS records,
-               count(DISTINCT d.sequence) AS sequences, max(d.sequence) AS last
+               count(DISTINCT (coalesce(p.number, 0), d.sequence)) AS sequences,
+               coalesce(sum(p.pages) FILTER (WHERE d.sequence = 0), r.pages) AS counted,
+               max(d.sequence) FILTER (WHERE p.number IS NULL) AS last
           FROM runs r LEFT JOIN raw_data d ON d.run_id = r.id AND d.source = r.source
+          LEFT JOIN parts p ON p.run_id = r.id AND p.name = d.part
          WHERE r.source = :source AND r.{PULLED} GROUP BY r.id
     """
     for run in _rows(connection, query, shelf):
         if run.fetched != sum(getattr(run, name) for name in OUTCOMES) or run.fetched != run.records:
             yield f"run {run.id} fetched {run.fetched}, its raw pages hold {run.records}"
-        if not run.pages == run.landed == run.sequences or (
+        if not run.pages == run.landed == run.sequences == run.counted or (
             run.last is not None and run.last != run.pages - 1
         ):
             yield f"run {run.id} counted {run.pages} pages and landed {run.landed}, the last is {run.last}"
@@ -114,6 +117,24 @@ def items_have_provenance(connection: Connection, shop: Shop, shelf: Shelf) -> I
             yield f"{row.key} is not the record that it names: {record}"
 
 
+def parts_ended(connection: Connection, shop: Shop, shelf: Shelf) -> Iterator[str]:
+    """I10, I11: of a run that has succeeded each part is done, once, and its pages have their own ids."""
+    query = """
+        SELECT r.id, r.parts, r.parts_done, count(p.number) AS planned,
+               bool_and(p.state = 'done') AS all_done, bool_and(d.outside IS NULL) AS inside
+          FROM runs r JOIN parts p ON p.run_id = r.id
+          LEFT JOIN LATERAL (
+            SELECT true AS outside FROM raw_data WHERE run_id = r.id AND source = r.source AND part = p.name
+               AND id NOT BETWEEN p.raw_base AND p.raw_base + p.pages - 1 LIMIT 1) AS d ON true
+         WHERE r.source = :source AND r.state = 'succeeded' GROUP BY r.id
+    """
+    for run in _rows(connection, query, shelf):
+        if not (run.all_done and run.inside and run.parts == run.parts_done == run.planned):
+            yield f"run {run.id}: {run.parts_done} of {run.parts} parts are done"
+    if traces := _rows(connection, "SELECT run_id FROM traces WHERE source = :source", shelf):
+        yield f"{len(traces)} traces are not settled"
+
+
 def runs_ended(connection: Connection, shop: Shop, shelf: Shelf) -> Iterator[str]:
     """I10, I12: nothing is open, what ended has an end and no lease."""
     query = "SELECT id, state, finished_at, lease_until FROM runs WHERE source = :source"
@@ -143,6 +164,7 @@ CHECKS: tuple[Callable[[Connection, Shop, Shelf], Iterator[str]], ...] = (
     raw_pages_are_whole,
     items_have_provenance,
     runs_ended,
+    parts_ended,
     checkpoint_is_covered,
 )
 

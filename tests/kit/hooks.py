@@ -24,7 +24,7 @@ import redis
 import requests.adapters
 from sqlalchemy import Engine, event
 
-from ingest import claims, pipeline, store
+from ingest import claims, parts, pipeline, store, traces
 from ingest.http import body
 from tasks import runs as run_task
 
@@ -41,6 +41,14 @@ POINTS = {
     "committed": (pipeline, "load_page", "after"),
     "renewing": (claims, "renew", "after"),
     "finishing": (claims, "finish", "after"),
+}
+# Those of a run that is divided, which several workers pass.
+OF_PARTS = {
+    "planned": (parts, "plan", "after"),
+    "part taken": (parts, "take", "after"),
+    "part done": (parts, "done", "after"),
+    "leaving": (parts, "left", "after"),
+    "settling": (traces, "settle", "before"),
 }
 
 
@@ -77,6 +85,7 @@ class Execution:
     def __init__(self, run_id: int) -> None:
         self.run_id = run_id
         self.order = next(iter(left(run_id)), None)
+        self.part: int | None = None
         self.passed: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -89,7 +98,7 @@ class Execution:
                 return
             self.order = None
         leave(self.run_id, *left(self.run_id)[1:])
-        note(run_id=self.run_id, what=what, **order)
+        note(run_id=self.run_id, what=what, part=self.part, **order)
         ACTIONS[order["do"]]()
 
 
@@ -126,7 +135,8 @@ ACTIONS: dict[str, Callable[[], None]] = {
 
 def install() -> None:
     """Wrap the named points, the doors to PostgreSQL, Redis and HTTP, and the execution of a run."""
-    for point, (module, function, side) in POINTS.items():
+    _wrap(parts, "take", _takes)
+    for point, (module, function, side) in (POINTS | OF_PARTS).items():
         _wrap(module, function, _named(point, side))
     _wrap(redis.Redis, "execute_command", _operation(lambda *args: f"redis {args[1]}"))
     _wrap(requests.adapters.HTTPAdapter, "send", _operation(lambda *args: "http send"))
@@ -134,6 +144,7 @@ def install() -> None:
     event.listen(Engine, "do_connect", _connect)
     _wrap(claims, "claim", _claims)
     _wrap(run_task, "execute", _watched)
+    _wrap(run_task, "join", _watched)
 
 
 def _wrap(owner: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
@@ -182,6 +193,17 @@ def _claims(claim: Callable[..., Any]) -> Callable[..., Any]:
         return got
 
     return claimed
+
+
+def _takes(take: Callable[..., Any]) -> Callable[..., Any]:
+    def taken(*args: Any, **kwargs: Any) -> Any:
+        got = take(*args, **kwargs)
+        if got is not None and _executing is not None:
+            _executing.part = got.part.number
+            note(run_id=got.run_id, part=got.part.number, token=got.part.token)
+        return got
+
+    return taken
 
 
 def _watched(execute: Callable[..., str]) -> Callable[..., str]:

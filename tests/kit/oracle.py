@@ -20,7 +20,8 @@ from tests.upstream import Asked, Play, Step, answer, upstream
 COLUMNS = ("id", "name", "price", "version", "changed_at")
 PAGE = 10
 # How many pages of a list by number are asked for at the same time.
-AHEAD = {"page": {}, "ahead": {"ahead": 3}}
+AHEAD = {"page": {}, "ahead": {"ahead": 3}, "parts": {}}
+AISLES = 3
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ class Offer:
 
 
 class Shelf:
-    """One list of records. `shape` says how it is asked for: page, ahead, cursor, since, or file.
+    """One list of records. `shape` says how it is asked for: page, ahead, cursor, since, file, or parts.
+
+    Of the shape parts each record is in one aisle, and some are in the next one as well.
 
     Keys that begin with `bad` are bad in every version, so that it is known what must be a reject.
     """
@@ -106,7 +109,9 @@ class Shelf:
     def reply(self, query: dict[str, str]) -> dict[str, Any]:
         """One page of the list."""
         offers = self.listed(query.get("since"))
-        if self.shape in ("page", "ahead"):
+        if self.shape == "parts":
+            offers = [offer for offer in offers if int(query["aisle"]) in aisles(offer)]
+        if self.shape in AHEAD:
             begin = (int(query.get("page", "1")) - 1) * PAGE
             return {"records": _documents(offers[begin : begin + PAGE])}
         behind = [offer for offer in offers if self.place(offer) > query.get("cursor", "")]
@@ -131,13 +136,23 @@ class Shelf:
         if self.shape == "file":
             return {"kind": "csv_file", "options": {"path": f"{self.name}.csv"}, **common}
         options: dict[str, Any] = {"url": f"{url}/{self.name}", "records": "records"}
-        if self.shape in ("page", "ahead"):
+        if self.shape in AHEAD:
             options["paginate"] = {"type": "page", "size": PAGE} | AHEAD[self.shape]
         else:
             options["paginate"] = {"type": "cursor", "param": "cursor", "path": "next"}
         if self.shape == "since":
             options["since"] = {"field": "changed_at", "param": "since", "lookback": "5m"}
+        if self.shape == "parts":
+            values = [str(aisle) for aisle in range(AISLES)]
+            common["parts"] = {"by": "values", "param": "aisle", "values": values}
         return {"kind": "http_json", "options": options, **common}
+
+
+def aisles(offer: Offer) -> set[int]:
+    """Where a record lies."""
+    number = int(hashlib.md5(offer.key.encode()).hexdigest()[:4], 16)
+    first = number % AISLES
+    return {first, (first + 1) % AISLES} if number % 2 else {first}
 
 
 class Shop:

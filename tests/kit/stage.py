@@ -87,7 +87,7 @@ class Stage:
     def empty(self, shelf: Shelf) -> None:
         """Forget all that the source has brought, so that the next run is its first one again."""
         with self.db.begin() as tx:
-            for table in ("things", "rejects", "raw_data", "checkpoints", "runs"):
+            for table in ("things", "rejects", "raw_data", "checkpoints", "traces", "runs"):
                 tx.execute(text(f"DELETE FROM {table} WHERE source = :source"), {"source": shelf.name})
 
     def column(self, query: str, **values: Any) -> list[Any]:

@@ -39,8 +39,8 @@ BUGS = [
     Bug(
         "attempts are not counted",
         "ingest/claims.py",
-        "attempts=Run.attempts + 1,",
-        "attempts=Run.attempts,",
+        "attempts=Run.attempts + case(",
+        "attempts=Run.attempts + 0 * case(",
         ("tests/engine/test_runs.py",),
     ),
     Bug(
@@ -102,10 +102,52 @@ BUGS = [
     ),
     Bug(
         "of equal keys the first counts",
-        "ingest/items.py",
+        "ingest/fold.py",
         'keep="last"',
         'keep="first"',
         ("tests/engine/test_load.py",),
+    ),
+    Bug(
+        "the token of a part is not looked at",
+        "ingest/held.py",
+        "Part.token == held.token, ",
+        "",
+        ("tests/engine/test_parts.py",),
+    ),
+    Bug(
+        "a page does not hold its part",
+        "ingest/held.py",
+        ".with_for_update(read=True, key_share=True)",
+        "",
+        ("tests/engine/test_parts.py",),
+    ),
+    Bug(
+        "what a page offers leaves no trace",
+        "ingest/together.py",
+        "if traces.are_wanted(tx, claim, raw_id):",
+        "if False:",
+        ("tests/engine/test_part_order.py",),
+    ),
+    Bug(
+        "of two parts the earlier one counts",
+        "ingest/held.py",
+        '"id": select(Part.raw_base + Part.pages)',
+        '"id": select(Part.raw_base * 0 - Part.number * 10**6 + Part.pages)',
+        ("tests/engine/test_part_order.py",),
+    ),
+    Bug(
+        "rejects of parts are not settled",
+        "ingest/traces.py",
+        "            _settle_rejects(tx, source, run_id)\n",
+        "",
+        ("tests/engine/test_part_order.py",),
+    ),
+    Bug(
+        "a key that another puller brought is a reject",
+        "ingest/together.py",
+        "            raise KeyTaken from error\n",
+        "            raise\n",
+        ("tests/engine/test_part_order.py",),
     ),
     Bug(
         "the watermark is passed",
@@ -145,8 +187,8 @@ BUGS = [
     Bug(
         "a frozen worker keeps its rows",
         "ingest/runs.py",
-        "SELECT r.id, pg_terminate_backend(a.pid, 2000)",
-        "SELECT r.id, a.pid",
+        "SELECT over.id, pg_terminate_backend(a.pid, 2000)",
+        "SELECT over.id, a.pid",
         ("tests/engine/test_runs.py",),
     ),
     Bug(

@@ -10,9 +10,10 @@ from ingest.settings import ROOT
 SMALL = {
     "crash": ["crash", "--cases", "16"],
     "crash ahead": ["crash", "--cases", "16", "--shape", "ahead"],
+    "crash in parts": ["crash", "--cases", "16", "--shape", "parts"],
     "chaos": ["chaos", "--iterations", "3", "--seed", "5"],
     "broker": ["broker", "--runs", "60", "--kills", "2", "--flushes", "1", "--sources", "12"],
-    "zombies": ["zombies", "--rounds", "4"],
+    "zombies": ["zombies", "--rounds", "5"],
     "recovery": ["recovery", "--rounds", "1"],
 }
 

@@ -16,13 +16,14 @@ from typing import Any
 
 from tests.kit import checker, hooks
 from tests.kit.fleet import fleet, wait_until
-from tests.kit.hooks import AFTER, BEFORE, POINTS
+from tests.kit.hooks import AFTER, BEFORE, OF_PARTS, POINTS
 from tests.kit.oracle import Shelf
 from tests.kit.stage import Stage, stage
 from tests.kit.verdict import Verdict
 
-SHAPES = ("page", "cursor", "since", "file")
+SHAPES = ("page", "cursor", "since", "file", "parts")
 LANES = len(SHAPES)
+ONCE = ("finishing", "planned", "leaving", "settling")
 LEASE = 3.0
 
 
@@ -31,12 +32,14 @@ def stops(rounds: int, chance: Random) -> list[dict[str, Any]]:
 
     The file has one page, so its lane passes each point once and comes to fewer operations.
     """
-    named = [point for point in POINTS if point != "renewing"]
+    points = {shape: list(POINTS) + (list(OF_PARTS) if shape == "parts" else []) for shape in SHAPES}
     places = []
     for number in range(rounds):
-        file = SHAPES[number % LANES] == "file"
+        shape = SHAPES[number % LANES]
+        file = shape == "file"
+        named = [point for point in points[shape] if point != "renewing"]
         point = named[number // 2 % len(named)]
-        nth = 1 if file or point == "finishing" else 1 + number // 2 % 2
+        nth = 1 if file or point in ONCE else 1 + number // 2 % 2
         anywhere = (chance.choice([BEFORE, AFTER]), chance.randrange(1, 30 if file else 55))
         place, nth = (point, nth) if number // LANES % 2 else anywhere
         places.append({"do": "stop", "at": place, "nth": nth})
@@ -80,11 +83,12 @@ def _left(stop: dict[str, Any]) -> bool:
 
 
 def _takeover(stop: dict[str, Any]) -> float:
-    """Seconds from the stop to the claim of another; 0 when the run had ended already."""
+    """Seconds from the stop to the claim of another, on the run or the part; 0 when it had ended already."""
     claims = [
         line["time"] - stop["time"]
         for line in hooks.journal()
-        if "fence" in line and line["run_id"] == stop["run_id"] and line["time"] > stop["time"]
+        if ("fence" in line or ("token" in line and line["part"] == stop["part"]))
+        and (line["run_id"] == stop["run_id"] and line["time"] > stop["time"])
     ]
     return min(claims, default=0.0)
 

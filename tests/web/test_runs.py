@@ -40,6 +40,13 @@ def test_filters(client: FlaskClient, seed: Seed) -> None:
     assert ids(client, "source=prices&state=failed") == []
 
 
+def test_parts_of_a_divided_run(client: FlaskClient, seed: Seed) -> None:
+    divided, whole = seed.run(parts=8, parts_done=3, state="running"), seed.run(source="by_hand")
+
+    assert client.get(f"/runs/{divided}").json["parts"] == {"done": 3, "total": 8}
+    assert client.get(f"/runs/{whole}").json["parts"] is None
+
+
 @pytest.mark.parametrize(
     "query", ["state=done", "sate=failed", "limit=0", "cursor=x", "trigger=me", "source=%00"]
 )

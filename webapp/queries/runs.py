@@ -47,11 +47,13 @@ def one(run_id: int) -> Run | None:
 
 
 def document(run: Run) -> dict[str, Any]:
-    """A run as the API shows it: counters and error as members of their own."""
+    """A run as the API shows it: counters, parts and error as members of their own."""
     error = {"kind": run.error_kind, "message": run.error_message}
+    parts = None if run.parts is None else {"done": run.parts_done, "total": run.parts}
     return {
         **{name: getattr(run, name) for name in PLAIN},
         "counts": {name: getattr(run, name) for name in COUNTERS},
+        "parts": parts,
         "error": error if run.error_kind or run.error_message else None,
     }
 

@@ -17,6 +17,13 @@ class Failure(Schema):
     message = fields.String()
 
 
+class PartsDone(Schema):
+    """How many parts of a run are done, of how many."""
+
+    done = fields.Integer()
+    total = fields.Integer()
+
+
 class RunSchema(Schema):
     """One run. fetched = inserted + updated + unchanged + rejected + superseded, always."""
 
@@ -35,6 +42,9 @@ class RunSchema(Schema):
     started_at = Instant(allow_none=True)
     finished_at = Instant(allow_none=True)
     counts = fields.Nested(Schema.from_dict({name: fields.Integer() for name in COUNTERS}, name="Counts"))
+    parts = fields.Nested(
+        PartsDone, allow_none=True, metadata={"description": "null: the run is not divided"}
+    )
     error = fields.Nested(Failure, allow_none=True)
     position_before = fields.Raw(allow_none=True)
     position_after = fields.Raw(allow_none=True)
