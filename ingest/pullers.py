@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from ingest import claims, parts, traces, upkeep
 from ingest.claims import Claim
 from ingest.declared import Parts, Piece, Source
-from ingest.errors import Cancelled, PartLost, SourceBroken, Stopped, TryLater
+from ingest.errors import Cancelled, LeaseLost, PartLost, SourceBroken, Stopped, TryLater
 from ingest.http import Http
 from ingest.lease import Lease
 from ingest.log import bound
@@ -43,7 +43,7 @@ class Crew:
 
 
 def pull_all(db: Engine, source: Source, claim: Claim, http: Http, lease: Lease, crew: Crew) -> str | None:
-    """Pull the source, whole or part by part; a word when this worker leaves the run before it is done."""
+    """Pull the source, whole or part by part; a word for the outcome, None: it is whole and can be ended."""
     traces.settle(db, source, claim, lease)
     if source.parts is None:
         pull(db, source, claim, http, lease)
@@ -67,8 +67,8 @@ def divide(db: Engine, source: Source, declared: Parts, claim: Claim, crew: Crew
         crew.wake(claim.run_id, claim.source, parts.pullers(connection, claim) - 1)
 
 
-def work(db: Engine, source: Source, claim: Claim, http: Http, lease: Lease, crew: Crew) -> str | None:
-    """Pull parts until none is to be had; then say why this worker leaves, or None: all is done.
+def work(db: Engine, source: Source, claim: Claim, http: Http, lease: Lease, crew: Crew) -> str:
+    """Pull parts until none is to be had, and end the run if all are done; a word for the outcome.
 
     Raises SourceBroken when parts have failed, once the others have ended.
     """
@@ -135,7 +135,7 @@ def _part_of(source: Source, claim: Claim) -> Source:
     return replace(source, pull=partial(source.parts.pull, piece))
 
 
-def _leave(db: Engine, source: Source, claim: Claim, lease: Lease) -> str | None:
+def _leave(db: Engine, source: Source, claim: Claim, lease: Lease) -> str:
     with db.begin() as tx:
         left = parts.left(tx, claim)
         if left is not None and left.waiting and not left.pulled:
@@ -147,4 +147,14 @@ def _leave(db: Engine, source: Source, claim: Claim, lease: Lease) -> str | None
     traces.settle(db, source, claim, lease)
     if failures:
         raise SourceBroken("\n".join(message for _, message in failures), kind=failures[0][0])
-    return None
+    return _succeed(db, claim)
+
+
+def _succeed(db: Engine, claim: Claim) -> str:
+    """End the run; of two that see that all is done, the second one finds it ended."""
+    try:
+        with db.begin() as tx:
+            claims.finish(tx, claim, "succeeded")
+    except LeaseLost:
+        return LEFT
+    return "succeeded"

@@ -102,32 +102,49 @@ def _offer_again(db: Engine, source: Source, claim: Claim, raw_id: int, keys: li
     log.info("page offered again", raw_id=raw_id, updated=counts["updated"])
 
 
-_SETTLE_REJECTS = """
-    WITH open AS (
-      SELECT id, raw_id, key, md5(record) AS record FROM rejects
-       WHERE source = %(source)s AND run_id = %(run_id)s AND state = 'open'),
-    offered AS (
-      SELECT item.id, item.key, item.raw_id FROM {table} AS item
-       WHERE item.source = %(source)s AND item.key IN (SELECT key FROM open WHERE key IS NOT NULL)),
-    arrived AS (
-      SELECT key, raw_id FROM offered
-       UNION ALL
-      SELECT offered.key, trace.raw_id FROM traces AS trace CROSS JOIN LATERAL unnest(trace.items) AS u (id)
-        JOIN offered ON offered.id = u.id WHERE trace.source = %(source)s AND trace.run_id = %(run_id)s
-       UNION ALL
-      SELECT key, raw_id FROM open WHERE key IS NOT NULL),
-    settled AS (
-      SELECT id FROM open
-       WHERE EXISTS (SELECT FROM arrived WHERE arrived.key = open.key AND arrived.raw_id > open.raw_id)
-          OR key IS NULL AND EXISTS (SELECT FROM open AS other WHERE other.key IS NULL
-                                        AND other.record = open.record AND other.raw_id > open.raw_id))
+# In steps, each over what is few, for the planner takes what is unnested for a handful of rows.
+_SETTLE_REJECTS = (
+    """
+    CREATE TEMP TABLE still_open ON COMMIT DROP AS
+      SELECT id, raw_id, key, coalesce('key ' || key, 'record ' || md5(record)) AS same FROM rejects
+       WHERE source = %(source)s AND run_id = %(run_id)s AND state = 'open';
+    ANALYZE still_open
+    """,
+    """
+    CREATE TEMP TABLE offered ON COMMIT DROP AS
+      SELECT item.* FROM (SELECT DISTINCT key FROM still_open WHERE key IS NOT NULL) AS wanted
+       CROSS JOIN LATERAL (SELECT id, key, raw_id FROM {table}
+                            WHERE source = %(source)s AND key = wanted.key LIMIT 1) AS item;
+    ANALYZE offered
+    """,
+    """
+    SET LOCAL enable_nestloop = off;
+    CREATE TEMP TABLE arrived ON COMMIT DROP AS
+      SELECT same, max(raw_id) AS raw_id FROM (
+        SELECT 'key ' || key AS same, raw_id FROM offered
+         UNION ALL
+        SELECT 'key ' || offered.key, trace.raw_id
+          FROM traces AS trace CROSS JOIN LATERAL unnest(trace.items) AS u (id)
+          JOIN offered ON offered.id = u.id
+         WHERE trace.source = %(source)s AND trace.run_id = %(run_id)s
+         UNION ALL
+        SELECT same, raw_id FROM still_open) AS each_one GROUP BY same;
+    CREATE TEMP TABLE settled ON COMMIT DROP AS
+      SELECT still_open.id FROM still_open JOIN arrived USING (same)
+       WHERE arrived.raw_id > still_open.raw_id;
+    SET LOCAL enable_nestloop = on
+    """,
+    """
     UPDATE rejects SET state = 'resolved', updated_at = now()
      WHERE state = 'open' AND id IN (SELECT id FROM settled)
-"""
+    """,
+)
 
 
 def _settle_rejects(tx: Connection, source: Source, run_id: int) -> None:
     """Settle the rejects of the run whose key came again on a later page, whichever was committed first."""
-    query = sql.SQL(_SETTLE_REJECTS).format(table=sql.Identifier(source.dataset.name))
+    mine = {"source": source.name, "run_id": run_id}
     with own_cursor(tx) as cursor:
-        cursor.execute(query, {"source": source.name, "run_id": run_id})
+        for step in _SETTLE_REJECTS:
+            cursor.execute(sql.SQL(step).format(table=sql.Identifier(source.dataset.name)), mine)
+        cursor.execute("DROP TABLE still_open, offered, arrived, settled")

@@ -1,5 +1,7 @@
 """The wake-up call for a run, and how it is sent."""
 
+import os
+
 import redis
 import structlog
 from kombu.exceptions import OperationalError
@@ -21,7 +23,7 @@ MOST_IN_LINE = 100
 @app.task(name="run", bind=True)
 def run(self, run_id: int) -> str:
     """Execute the run, if it is to be had; whoever is told twice finds it taken."""
-    worker = self.request.hostname or "worker"
+    worker = _name(self.request.hostname)
     with connect(settings().redis_url, timeout=5) as broker:
         outcome = execute(
             engine(),
@@ -44,12 +46,17 @@ def run(self, run_id: int) -> str:
 @app.task(name="pull", bind=True)
 def pull(self, run_id: int) -> str:
     """Pull parts of a run that is divided, until none is to be had; whoever comes late finds nothing."""
-    worker = self.request.hostname or "worker"
+    worker = _name(self.request.hostname)
     with connect(settings().redis_url, timeout=5) as broker:
         outcome = join(engine(), broker, catalog(), settings(), run_id, worker=worker, stopping=stopping)
     if outcome == "put back":
         publish_waiting()
     return outcome
+
+
+def _name(hostname: str | None) -> str:
+    """Which process of which worker."""
+    return f"{hostname or 'worker'}:{os.getpid()}"
 
 
 def publish_pullers(run_id: int, source: str, many: int) -> None:
