@@ -24,7 +24,7 @@ NO_VENV := $(PYTHON) cannot make virtual environments. On Debian or Ubuntu: apt-
 NO_COMPOSE := Docker with the compose plugin is needed for this. Without Docker: make demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test smoke check audit bench clean up down logs crash chaos broker zombies recovery memory leaks seeded-bugs
+.PHONY: help demo run test smoke check audit bench scale clean up down logs crash chaos broker zombies recovery memory leaks seeded-bugs
 
 ##@ Try it, without Docker
 
@@ -57,6 +57,9 @@ smoke: $(RUN) ## Start the whole system, use it as a stranger would, stop it
 bench: ROUNDS := 5
 bench: $(RUN) ## Measure beside bare COPY and other loaders: make bench ROWS=100000 ROUNDS=3 PEERS=all
 	@exec $(BIN)/python -m bench --rows $(ROWS) --rounds $(ROUNDS) --peers $(PEERS) $(CASES:%=--cases %) $(ARGS)
+
+scale: $(RUN) ## Measure rows a second against workers that share a run: make scale ARGS="--pullers 1,2"
+	@exec $(BIN)/python -m bench.scale $(ARGS)
 
 clean: ## Remove caches and .venv; data (.data) and secrets (.env) stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench/out bench/.peers

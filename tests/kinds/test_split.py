@@ -8,6 +8,7 @@ import pytest
 
 from ingest.errors import SourceBroken
 from ingest.kinds.csv_file import csv_file
+from ingest.kinds.jsonl_file import jsonl_file
 from ingest.kinds.split import parts_of
 from tests.kinds.pulling import rows, taken
 
@@ -87,6 +88,21 @@ def test_cuts_change_no_record(tmp_path, end, seed):
     whole = taken(csv_file(None, {}, **{**CSV_OPTIONS, "root": tmp_path}), {}, None)
     assert len(parts.plan({}, NOW)) > 4
     assert rows(pages) == rows(whole)
+
+
+def test_json_lines_are_cut_at_lines(tmp_path):
+    content = "".join(f'{{"id": {number}, "name": "a \\n b"}}\n' for number in range(2000))
+    (tmp_path / "a.jsonl").write_text(content)
+    options = {"root": tmp_path, "path": "*.jsonl", "compression": "auto", "page_size": 2048}
+    parts, positions = parts_of(jsonl_file, options, {"by": "bytes", "size": 8192, "pullers": None}), {}
+
+    pages = pulled(parts, positions)
+
+    assert len(parts.plan({}, NOW)) > 4
+    assert b"".join(page.body for page in pages) == content.encode()
+    assert all(page.body.endswith(b"}\n") for page in pages)
+    assert sum(page.body.count(b"\n") for page in pages) == 2000
+    assert pulled(parts, positions) == []
 
 
 def test_unchanged_ranges_give_no_page(tmp_path):
