@@ -28,14 +28,14 @@ from redis import Redis as Client
 from sqlalchemy import Engine, text
 
 from bench import scale_api
-from bench.__main__ import DATASET, OUT, SOURCE
-from bench.rows import write
 from bench.scale_chart import chart
+from bench.scale_rows import DATASET, SOURCE, write
 from bench.scale_spent import spent
 from ingest import catalog, db, runs, settings
 from ingest.migrate import migrate
 from local.servers import Postgres, Redis, free_port
 
+OUT = Path(__file__).parent / "out"
 API_SOURCE = """
 dataset: coins
 kind: http_json
@@ -74,7 +74,7 @@ def place(rows: int, size: str) -> Iterator[Place]:
             }
             for name in ("datasets", "sources"):
                 (folder / name).mkdir()
-            (folder / "datasets" / "coins.yaml").write_text(DATASET.replace("newest_by: updated\n", ""))
+            (folder / "datasets" / "coins.yaml").write_text(DATASET)
             for name, content in sources.items():
                 (folder / "sources" / f"{name}.yaml").write_text(content)
             written = write(folder / "coins.csv", rows)

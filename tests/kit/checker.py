@@ -66,7 +66,8 @@ def counters_add_up(connection: Connection, shop: Shop, shelf: Shelf) -> Iterato
     sums = ", ".join(f"r.{name}" for name in ("id", "fetched", "pages", *OUTCOMES))
     query = f"""
         SELECT {sums}, count(d.id) AS landed, coalesce(sum(d.records), 0) AS records,
-               count(DISTINCT (coalesce(p.number, 0), d.sequence)) AS sequences,
+               count(DISTINCT (coalesce(p.number, 0), d.sequence)) FILTER (WHERE d.id IS NOT NULL)
+                 AS sequences,
                coalesce(sum(p.pages) FILTER (WHERE d.sequence = 0), r.pages) AS counted,
                max(d.sequence) FILTER (WHERE p.number IS NULL) AS last
           FROM runs r LEFT JOIN raw_data d ON d.run_id = r.id AND d.source = r.source

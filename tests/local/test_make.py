@@ -12,7 +12,21 @@ from local import dotenv
 from tests.local.processes import ROOT
 
 PROOFS = {"crash", "chaos", "broker", "zombies", "recovery", "memory", "leaks", "seeded-bugs"}
-TARGETS = {"demo", "run", "test", "smoke", "check", "audit", "bench", "clean", "up", "down", "logs", *PROOFS}
+TARGETS = {
+    "demo",
+    "run",
+    "test",
+    "smoke",
+    "check",
+    "audit",
+    "bench",
+    "scale",
+    "clean",
+    "up",
+    "down",
+    "logs",
+    *PROOFS,
+}
 EXAMPLE = "# Needed\nAPI_KEY=\nPOSTGRES_PASSWORD=change-me\n# FLOWER_PASSWORD=\nPORT=8000\n"
 
 
