@@ -143,14 +143,16 @@ def fail_poisoned(tx: Connection, *, max_attempts: int) -> list[int]:
     return list(tx.scalars(update(Run).where(exhausted).values(**ended).returning(Run.id)))
 
 
-# Publishing again is harmless, so the grace is short: a message that nobody took within 5 s may be lost.
+# Publishing again is harmless, so the grace is short: a message that nobody took within 5 s may be lost. What
+# was told before the run was to be had is no message at all.
 _TO_PUBLISH = text("""
     UPDATE runs SET published_at = now() WHERE id IN (
       SELECT id FROM runs
        WHERE (state = 'queued' AND (not_before IS NULL OR not_before <= now()) OR
               state = 'running' AND lease_until < now())
          AND (published_at IS NULL OR published_at < now() - interval '5 seconds'
-              OR state = 'queued' AND published_at < not_before)
+              OR state = 'queued' AND published_at < not_before
+              OR state = 'running' AND published_at < lease_until)
        ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 100)
     RETURNING id, source
 """)

@@ -97,9 +97,20 @@ class Execution:
             if order is None or order["at"] != point or order["nth"] != self.passed[point]:
                 return
             self.order = None
+            if not _is_first(self.run_id):
+                return
         leave(self.run_id, *left(self.run_id)[1:])
         note(run_id=self.run_id, what=what, part=self.part, **order)
         ACTIONS[order["do"]]()
+
+
+def _is_first(run_id: int) -> bool:
+    """Whether this process is the one that carries the next order out, of several that execute the run."""
+    try:
+        (folder() / f"{run_id}-{len(left(run_id))}").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 _executing: Execution | None = None
