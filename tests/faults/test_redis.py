@@ -169,6 +169,8 @@ def test_bad_wire(place, processes, fault):
 def test_hostile_messages(place, processes, tmp_path):
     """R9: not executed, not unpickled, and the workers live."""
     marker = tmp_path / "executed"
+    # Kombu may end a worker whose connection was cut a moment ago; one that has executed a run since is sound.
+    expect_success(place, place.request(ONE.name, mode="full", wake=False))
     worker = processes.processes["worker0"]
     hostile = messages(marker, most=200)
 
@@ -184,7 +186,7 @@ def test_hostile_messages(place, processes, tmp_path):
     run_id = place.request(ONE.name, mode="full", wake=False)
     expect_success(place, run_id)
     assert not marker.exists()
-    assert processes.processes["worker0"] is worker
+    assert processes.processes["worker0"] is worker, processes.log("worker0")[-5000:]
     assert worker.poll() is None
 
 

@@ -13,7 +13,7 @@ def test_nothing_is_left_open(monkeypatch):
     """So few runs are all warming up, which takes some kilobytes a run."""
     monkeypatch.setattr(leaks, "BOUND", 200_000)
     with stage([Shelf("good", "page")], lease=30.0) as place:
-        looks = leaks.play(place, "good", 80)
+        looks = leaks.play(place, "good", 160)
 
     assert leaks.wrong(looks, "succeeded") == []
     assert len(looks) == leaks.LOOKS

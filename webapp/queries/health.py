@@ -53,6 +53,7 @@ OLDEST_QUEUED = text("SELECT extract(epoch FROM now() - min(created_at)) FROM ru
 
 def checks(engine: Engine, redis_url: str) -> list[Check]:
     """All checks, after about a second at most."""
+    _head()  # to read the migrations for the first time is not the servers' slowness
     deadline = time.monotonic() + PATIENCE_S
     asked: dict[str, Future[list[Check]]] = {
         "postgres:responseTime": _threads.submit(_postgres, engine),
