@@ -169,7 +169,7 @@ def test_bad_wire(place, processes, fault):
 def test_hostile_messages(place, processes, tmp_path):
     """R9: not executed, not unpickled, and the workers live."""
     marker = tmp_path / "executed"
-    # Kombu may end a worker whose connection was cut a moment ago; one that has executed a run since is sound.
+    # Kombu may end a worker whose connection was cut a moment ago; one that has executed a run since is well.
     expect_success(place, place.request(ONE.name, mode="full", wake=False))
     worker = processes.processes["worker0"]
     hostile = messages(marker, most=200)
