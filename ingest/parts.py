@@ -80,7 +80,7 @@ _TAKE = text(f"""
        SELECT number FROM parts WHERE run_id = :run_id AND {_FREE}
         ORDER BY number FOR UPDATE SKIP LOCKED LIMIT 1)
     RETURNING number, name, token, spec
-""")
+""")  # nosec B608  # a condition of ours
 _FAIL_POISONED = text(f"""
     UPDATE parts SET state = 'failed', lease_until = NULL,
            error_kind = coalesce(error_kind, 'worker_died'),
@@ -89,7 +89,7 @@ _FAIL_POISONED = text(f"""
      WHERE run_id = :run_id AND number IN (
        SELECT number FROM parts WHERE run_id = :run_id AND {_FREE} AND attempts >= :most
           FOR UPDATE SKIP LOCKED)
-""")
+""")  # nosec B608  # a condition of ours
 
 
 def take(tx: Connection, claim: Claim, *, worker: str, lease: float, most_attempts: int) -> Claim | None:
@@ -198,7 +198,7 @@ _SHORT = text(f"""
        AND (published_at IS NULL OR published_at < now() - interval '5 seconds'
             OR published_at < free_since)
     RETURNING id, source, least(free, pullers - busy) AS pullers
-""")
+""")  # nosec B608  # a condition of ours
 
 
 def short_of_pullers(tx: Connection) -> list[tuple[int, str, int]]:
