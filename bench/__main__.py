@@ -19,7 +19,6 @@ from bench.chains import CASES
 from bench.chart import chart
 from bench.growth import GROWTH, growth
 from bench.machine import machine, settings, versions
-from bench.measure import NOT_BUILT
 from bench.peers.venvs import pinned, ready
 from bench.results import BY_HAND, OURS, Rounds, summary
 from bench.rounds import rounds
@@ -76,9 +75,7 @@ def failures(taken: Rounds) -> list[str]:
         f"{sample.case}, {sample.contender}: {sample.error}"
         for samples in taken
         for sample in samples
-        if sample.error
-        and not sample.error.startswith(NOT_BUILT)
-        and (sample.contender in (*BY_HAND, OURS) or sample.error.startswith("wrong content"))
+        if sample.error and (sample.contender in (*BY_HAND, OURS) or sample.error.startswith("wrong content"))
     ]
 
 

@@ -18,23 +18,18 @@ from bench.site import LOOKER, Site
 from bench.steps import Chain, Sample, Step
 from ingest.catalog import load
 from ingest.db import new_engine
-from ingest.errors import ConfigInvalid
 from ingest.migrate import migrate
 from ingest.settings import ROOT
 
 Oracles = Mapping[str, Content]
-NOT_BUILT = "not built: "
 progress = Console(stderr=True, highlight=False)
 
 
 def play(chain: Chain, at: Site, inputs: Inputs, oracles: Oracles) -> Iterator[Sample]:
     """The sample of each step; after a failure the steps behind it have none."""
     broken = ""
-    try:
-        for database, kind in chain.databases.items():
-            _make(at, database, kind)
-    except ConfigInvalid as error:
-        broken = f"{NOT_BUILT}{error.problems[0]}"
+    for database, kind in chain.databases.items():
+        _make(at, database, kind)
     for step in chain.steps:
         sample = Sample(step.case, step.contender, broken) if broken else _take(step, at, inputs, oracles)
         _tell(sample)
