@@ -6,6 +6,7 @@ never closes swallows nothing.
 """
 
 import csv
+import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,6 @@ TOO_LONG = "record_too_long"
 OPEN = "open"
 
 Parser = Callable[[str], list[str] | None]
-
-LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Span(NamedTuple):
 
 def lines(text: str) -> list[str]:
     """The physical lines with their ends: LF, CRLF, or CR alone."""
-    return LINE.findall(text)
+    return io.StringIO(text, newline="").readlines()
 
 
 def spans(lines: Sequence[str], dialect: Dialect) -> Iterator[Span]:

@@ -50,8 +50,16 @@ class Head:
         if len(data) - end > LONGEST_LINE:
             return end  # a quote that is open here stays open for longer than any record
         physical = lines(decode(whole, self.encoding))
-        open_at = next((span.first for span in spans(physical, self.dialect) if span.problem == OPEN), None)
+        odd = self._first_odd(physical)
+        rest = spans(physical[odd:], self.dialect)
+        open_at = next((odd + span.first for span in rest if span.problem == OPEN), None)
         return end if open_at is None else len(encode("".join(physical[:open_at]), self.encoding))
+
+    def _first_odd(self, physical: Sequence[str]) -> int:
+        """The first line whose quotes do not pair; each line before it is a record. Without one: how many."""
+        quote = self.dialect.quote
+        odd = (n for n, line in enumerate(physical) if quote in line and line.count(quote) % 2)
+        return next(odd, len(physical))
 
     def first_line_end(self, data: bytes) -> int:
         """See `Layout`."""
