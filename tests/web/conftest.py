@@ -62,7 +62,7 @@ def shared(started: Servers) -> Iterator[Flask]:
 def app(shared: Flask, started: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The application, its database and Redis empty, the environment pointing at both."""
     point_at(monkeypatch, started)
-    # A machine that runs tests may be too busy to connect within a second; frozen servers have their own tests.
+    # A busy machine may need more than a second to connect; frozen servers have tests of their own.
     monkeypatch.setattr(health, "PATIENCE_S", 30.0)
     Redis.from_url(started.redis.url).flushall()
     with db.engine().begin() as tx:
