@@ -2,8 +2,9 @@
 
 PostgreSQL and the worker are two processes: taken in turns, each waits for the other. One thread walks the
 source and makes its pages ready, in order; whoever commits takes them one by one. Beside those that are being
-committed there is one page in memory, ready or in the making. A large page is made, and committed, alone, so
-that memory stays bounded by the largest page and not by several of them.
+committed there is one page in memory, ready or in the making. A large page waits until the
+taker has come back for it, and nothing is made until the taker has come back from it: memory stays bounded by
+the largest page.
 """
 
 import threading
@@ -14,12 +15,16 @@ from typing import Generic, TypeVar
 
 from ingest.page import Page
 
-# Larger bodies wait until the page before them is committed, and are committed before the next is begun.
 LARGE = 5 * 1024**2
 # A thread that waits for an upstream's bytes may not end at once; closing the client ends it.
 PATIENCE = 2.0
 
 T = TypeVar("T")
+
+
+def is_large(page: Page) -> bool:
+    """Whether the page is to have the memory for itself."""
+    return len(page.body) > LARGE
 
 
 @contextmanager
@@ -45,7 +50,7 @@ def _make(pages: Generator[Page, None, None], make_ready: Callable[[Page], T], w
     try:
         with closing(pages):
             for page in pages:
-                large = len(page.body) > LARGE
+                large = is_large(page)
                 if large:
                     window.wait_until_idle()
                 window.give(make_ready(page))

@@ -2,7 +2,8 @@
 
 Most of a first load is PostgreSQL taking new rows in, one page's independent of another's. So while one page
 is being written, the next one begins on a connection of its own, and waits for its turn before it does
-anything that depends on the page before: no page is committed unless all before it are.
+anything that depends on the page before: no page is committed unless all before it are. A page that must be
+alone in memory is loaded alone, and nothing is asked for meanwhile.
 """
 
 from collections import deque
@@ -45,7 +46,7 @@ class Turn:
         self._ended.set()
 
 
-def in_turn(load: Callable[[T, Turn], None], pages: Iterable[T]) -> None:
+def in_turn(load: Callable[[T, Turn], None], pages: Iterable[T], *, alone: Callable[[T], bool]) -> None:
     """Load the pages, two at a time. `load` waits for its turn before it depends on the page before.
 
     Raises what the first page that failed has raised; all before it are committed then, none after it.
@@ -55,14 +56,21 @@ def in_turn(load: Callable[[T, Turn], None], pages: Iterable[T]) -> None:
     with ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="page") as pool:
         try:
             for page in pages:
+                most = 1 if alone(page) else AT_A_TIME
+                _finish(running, but=most - 1)
                 turn = Turn(turn)
                 running.append(pool.submit(copy_context().run, _load, load, page, turn))
-                if len(running) == AT_A_TIME:
-                    running.popleft().result()
+                _finish(running, but=most - 1)
         finally:
             while running:
                 with suppress(Behind):  # what the page before has raised is the reason
                     running.popleft().result()
+
+
+def _finish(running: deque[Future[None]], *, but: int) -> None:
+    """Wait until no more pages than that are being loaded. Raises what the first that failed has raised."""
+    while len(running) > but:
+        running.popleft().result()
 
 
 def _load(load: Callable[[T, Turn], None], page: T, turn: Turn) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 from psycopg2 import sql
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from ingest.by_halves import Refused, check_refused, write_by_halves
 from ingest.claims import Claim
@@ -14,7 +14,7 @@ from ingest.company import Company
 from ingest.copy_in import copy_in, own_cursor
 from ingest.declared import Dataset, Source
 from ingest.fold import fold
-from ingest.known import Known
+from ingest.known import BY_INDEX, Known
 
 Written = tuple[Counter[str], list[Refused]]
 
@@ -105,7 +105,6 @@ _STANDING = """
      CROSS JOIN LATERAL (
        SELECT content_hash FROM {table} AS i WHERE i.source = %s AND i.key = page.key LIMIT 1) AS found
 """
-BY_INDEX = text("SET LOCAL enable_seqscan = off")
 
 
 def classify(tx: Connection, source: Source, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:

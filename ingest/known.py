@@ -5,7 +5,8 @@ holds the fence nobody else writes the source's rows, so what was seen once stay
 
 - A source without rows: a key that the run meets for the first time is new.
 - A source with rows: once as many keys were looked up as are worth it, the hashes of all rows are read. A
-  record whose hash is among them stands as it is, unless the run has met its key before.
+  record whose hash is among them stands as it is, unless the run has met its key before. Where the source has
+  but a small share of its table, keys are looked up all the same: its rows are not to be had without others.
 
 Memory is bounded: 16 MB tell which keys were met, and hashes (16 bytes) are read of MOST_ROWS rows at most.
 """
@@ -17,17 +18,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from psycopg2 import sql
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from ingest.copy_in import own_cursor
 from ingest.declared import Source
 
 BITS = 2**27
 MOST_ROWS = 2_000_000
-# To read a hash in bulk costs about a tenth of looking a key up.
+# To read a hash costs about a tenth of looking a key up, as long as the blocks are mostly those of the source.
 WORTH = 10
+LEAST_A_BLOCK = 8
 ALONE = "alone"
 
+# Whatever the planner believes: in a table of many sources it might read the rows of all the others.
+BY_INDEX = text("SET LOCAL enable_seqscan = off")
 _ANY = "SELECT EXISTS (SELECT FROM {table} WHERE source = %s)"
 _COUNT = "SELECT count(*) FROM (SELECT FROM {table} WHERE source = %s LIMIT %s) AS found"
 _BLOCKS = "SELECT pg_relation_size(quote_ident(%s)::regclass) / current_setting('block_size')::int"
@@ -93,8 +97,9 @@ class Known:
             return
         if self._looked_up >= self._next_look:
             worth = min(WORTH * (self._looked_up + many), MOST_ROWS)
-            if 0 < _asked(tx, self._source, _COUNT, worth + 1) <= worth:
-                self._hashes = _Hashes(list(_hashes(tx, self._source)))
+            standing, blocks = _asked(tx, self._source, _COUNT, worth + 1), _blocks(tx, self._source)
+            if 0 < LEAST_A_BLOCK * blocks <= standing <= worth:
+                self._hashes = _Hashes(list(_hashes(tx, self._source, blocks)))
             self._next_look = 2 * (self._looked_up + many)
         self._looked_up += many
 
@@ -107,16 +112,21 @@ def _parted(rows: pl.DataFrame, where: pl.Series) -> tuple[pl.DataFrame, pl.Data
 
 def _asked(tx: Connection, source: Source, query: str, *values: Any) -> Any:
     table = sql.Identifier(source.dataset.name)
+    tx.execute(BY_INDEX)
     with own_cursor(tx) as cursor:
         cursor.execute(sql.SQL(query).format(table=table), (source.name, *values))
         return cursor.fetchone()[0]
 
 
-def _hashes(tx: Connection, source: Source) -> Iterator[bytes]:
-    """The hashes of all rows, from one stretch of the table after the other."""
+def _blocks(tx: Connection, source: Source) -> int:
     with own_cursor(tx) as cursor:
         cursor.execute(_BLOCKS, (source.dataset.name,))
         blocks: int = cursor.fetchone()[0]
+    return blocks
+
+
+def _hashes(tx: Connection, source: Source, blocks: int) -> Iterator[bytes]:
+    """The hashes of all rows, from one stretch of the table after the other."""
     for start in range(0, blocks, STRETCH):
         yield bytes(_asked(tx, source, _HASHES, f"({start},0)", f"({start + STRETCH},0)"))
 

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from ingest import claims, drift, items, store
-from ingest.ahead import ahead
+from ingest.ahead import ahead, is_large
 from ingest.claims import Claim
 from ingest.company import Company
 from ingest.declared import Source
@@ -37,7 +37,8 @@ def pull(db: Engine, source: Source, claim: Claim, http: Http, lease: Lease) -> 
     positions, known = begin(db, source, claim)
     places, met = store.places(db, claim), Met()
     with ahead(source.pull(http, positions), partial(make_ready, source=source, met=met)) as ready:
-        in_turn(partial(load_page, db, source, claim, known), _placed(ready, places, lease))
+        load = partial(load_page, db, source, claim, known)
+        in_turn(load, _placed(ready, places, lease), alone=lambda placed: is_large(placed[0].page))
     lease.check()
 
 

@@ -24,6 +24,7 @@ from ingest.company import Company
 from ingest.copy_in import own_cursor
 from ingest.declared import Source
 from ingest.items import Written
+from ingest.known import BY_INDEX
 from ingest.normalize.rows import GOOD
 from ingest.postgres_errors import constraint
 
@@ -114,7 +115,7 @@ _STANDING = """
 
 def _look(tx: Connection, source: Source, rows: pl.DataFrame) -> Look:
     query = sql.SQL(_STANDING).format(table=sql.Identifier(source.dataset.name))
-    tx.execute(items.BY_INDEX)
+    tx.execute(BY_INDEX)
     with own_cursor(tx) as cursor:
         cursor.execute(query, (rows["key"].to_list(), source.name))
         standing = pl.DataFrame(cursor.fetchall(), schema=STANDING, orient="row")

@@ -88,6 +88,32 @@ def test_large_pages_are_alone(monkeypatch):
     assert events.index(("loaded", b"large")) < events.index(("made", b"3"))
 
 
+def never(page) -> bool:
+    return False
+
+
+def test_page_that_is_alone_has_none_beside_it():
+    """Neither the one before nor the one after is loaded, and the source is not asked for more."""
+    loading, beside, asked = set(), [], []
+
+    def source():
+        for number in range(6):
+            asked.append((number, set(loading)))
+            yield number
+
+    def load(number, turn):
+        loading.add(number)
+        if number == 3:
+            beside.append(set(loading))
+        turn.wait()
+        loading.discard(number)
+
+    in_turn(load, source(), alone=lambda number: number == 3)
+
+    assert beside == [{3}]
+    assert asked[4] == (4, set())
+
+
 def test_turns_are_taken_in_order():
     """Also when a later page is done with its first half before an earlier one."""
     second_began, committed = threading.Event(), []
@@ -100,7 +126,7 @@ def test_turns_are_taken_in_order():
         turn.wait()
         committed.append(number)
 
-    in_turn(load, range(6))
+    in_turn(load, range(6), alone=never)
 
     assert committed == list(range(6))
 
@@ -122,7 +148,7 @@ def test_none_is_committed_after_one_that_failed():
         committed.append(number)
 
     with pytest.raises(RuntimeError, match="page 1 is refused"):
-        in_turn(load, range(5))
+        in_turn(load, range(5), alone=never)
 
     assert (committed, behind) == ([0], [2])
 
@@ -139,4 +165,4 @@ def test_first_failure_is_told():
         raise ValueError("the page is refused")
 
     with pytest.raises(ValueError, match="the page is refused"):
-        in_turn(load, source())
+        in_turn(load, source(), alone=never)

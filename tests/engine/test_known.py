@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from ingest import known
+from ingest import items, known
 from tests.engine.rows import Script, counts, declare, rows, run, thing_source
 
 names = st.sampled_from(["red", "green", "blue"])
@@ -27,7 +27,9 @@ def things(*pairs: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def shop(engine):
+def shop(engine, monkeypatch):
+    """Where a source of a few rows is worth reading, as one of a million is."""
+    monkeypatch.setattr(known, "LEAST_A_BLOCK", 1)
     declare(engine, thing_source(Script([])))
     return engine
 
@@ -60,6 +62,23 @@ def test_hashes_of_a_table_that_is_read_in_stretches(shop, monkeypatch):
 
     assert loaded(shop, [many]) == {"fetched": 500, "updated": 1, "unchanged": 499}
     assert standing(shop) == {each["id"]: each["name"] for each in many}
+
+
+def test_small_share_of_a_table_is_looked_up(shop, monkeypatch):
+    """The rows of the other sources are not read for it."""
+    monkeypatch.setattr(known, "LEAST_A_BLOCK", 1000)
+    monkeypatch.setattr(known, "_Hashes", None)
+    loaded(shop, [things("a red", "b red")])
+
+    assert loaded(shop, [things("a red", "b blue")]) == {"fetched": 2, "updated": 1, "unchanged": 1}
+
+
+def test_hashes_are_read_where_they_are_worth_it(shop, monkeypatch):
+    """What they tell is not looked up."""
+    loaded(shop, [things("a red", "b red")])
+    monkeypatch.setattr(items, "_standing", None)
+
+    assert loaded(shop, [things("a red", "b red")]) == {"fetched": 2, "unchanged": 2}
 
 
 def test_many_rows_are_looked_up_one_by_one(shop, monkeypatch):

@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-import zstandard
 from sqlalchemy import Row, select
 
 from ingest.catalog import catalog
 from ingest.decode import decode
 from ingest.errors import IngestError
 from ingest.json_text import dump
+from ingest.packed import unpack
 from ingest.page import Page
 from models import RawPage
 from webapp.database import db
@@ -23,7 +23,7 @@ def raw_page(item: Row[Any]) -> RawPage | None:
 
 def body(raw: RawPage) -> bytes:
     """The page's bytes as they came."""
-    return zstandard.ZstdDecompressor().decompress(raw.body, max_output_size=raw.size)
+    return unpack(raw.body, raw.size)
 
 
 def document(item: Row[Any], raw: RawPage) -> dict[str, Any]:
