@@ -69,7 +69,7 @@ def _carry_out_declared(
         )
         raise SourceBroken(message, kind="catalogue")
     if claim.mode in REPLAYS:
-        traces.settle(db, source, claim, lease)
+        traces.settle_earlier(db, source, claim, lease)
         replay(db, source, claim, lease)
         return None
     return pullers.pull_all(db, source, claim, http, lease, crew)

@@ -25,7 +25,7 @@ from ingest.declared import Source
 
 BITS = 2**27
 MOST_ROWS = 2_000_000
-# To read a hash costs about a tenth of looking a key up, as long as the blocks are mostly those of the source.
+# To read a hash costs about a tenth of looking a key up, if the blocks are mostly of the source itself.
 WORTH = 10
 LEAST_A_BLOCK = 8
 ALONE = "alone"

@@ -44,7 +44,7 @@ class Crew:
 
 def pull_all(db: Engine, source: Source, claim: Claim, http: Http, lease: Lease, crew: Crew) -> str | None:
     """Pull the source, whole or part by part; a word for the outcome, None: it is whole and can be ended."""
-    traces.settle(db, source, claim, lease)
+    traces.settle_earlier(db, source, claim, lease)
     if source.parts is None:
         pull(db, source, claim, http, lease)
         return None
@@ -144,7 +144,7 @@ def _leave(db: Engine, source: Source, claim: Claim, lease: Lease) -> str:
         failures = parts.failures(tx, claim)
     if left is None or left.pulled:
         return LEFT
-    traces.settle(db, source, claim, lease)
+    traces.settle(db, source, claim, lease, claim.run_id)
     if failures:
         raise SourceBroken("\n".join(message for _, message in failures), kind=failures[0][0])
     return _succeed(db, claim)

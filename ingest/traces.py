@@ -42,24 +42,29 @@ def leave(tx: Connection, claim: Claim, raw_id: int, items: list[int], pages: li
         tx.execute(insert(Trace).values(source=claim.source, run_id=claim.run_id, **offered))
 
 
-def settle(db: Engine, source: Source, claim: Claim, lease: Lease) -> None:
-    """Bring items and rejects to what they would be, had the parts been pulled in the order of their plan.
+def settle_earlier(db: Engine, source: Source, claim: Claim, lease: Lease) -> None:
+    """Settle the runs before this one that nobody could end. What this one has left is still needed."""
+    of_others = (Trace.source == source.name, Trace.run_id != claim.run_id)
+    with db.connect() as connection:
+        run_ids = list(connection.scalars(select(Trace.run_id).where(*of_others).distinct()))
+    for run_id in sorted(run_ids):
+        settle(db, source, claim, lease, run_id)
 
-    Also after a run that nobody could end. To do it twice, or by two at once, changes nothing.
+
+def settle(db: Engine, source: Source, claim: Claim, lease: Lease, run_id: int) -> None:
+    """Bring items and rejects to what they would be, had the run's parts been pulled in their order.
+
+    For when no part is pulled any more. To do it twice, or by two at once, changes nothing.
     """
     with db.connect() as connection:
-        unsettled = select(Trace.run_id).where(Trace.source == source.name).distinct().order_by(Trace.run_id)
-        run_ids = list(connection.scalars(unsettled))
-    for run_id in run_ids:
-        with db.connect() as connection:
-            overtaken = _overtaken(connection, source, run_id)
-        for raw_id, keys in overtaken:
-            lease.check()
-            _offer_again(db, source, claim, raw_id, keys)
-        with db.begin() as tx:
-            guard(tx, claim)
-            _settle_rejects(tx, source, run_id)
-            tx.execute(delete(Trace).where(Trace.source == source.name, Trace.run_id == run_id))
+        overtaken = _overtaken(connection, source, run_id)
+    for raw_id, keys in overtaken:
+        lease.check()
+        _offer_again(db, source, claim, raw_id, keys)
+    with db.begin() as tx:
+        guard(tx, claim)
+        _settle_rejects(tx, source, run_id)
+        tx.execute(delete(Trace).where(Trace.source == source.name, Trace.run_id == run_id))
 
 
 # An item that is of the page that it was of when a later one offered it is as that one offered it. Of any

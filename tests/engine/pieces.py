@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from ingest import claims, parts, pullers
 from ingest.carry_out import carry_out
@@ -99,6 +99,16 @@ def join(db: Engine, run_id: int) -> Claim:
         claim = claims.join(tx, run_id)
     assert claim is not None
     return claim
+
+
+def expire(db: Engine, table: str, run_id: int) -> None:
+    """Let leases be over."""
+    column = "id" if table == "runs" else "run_id"
+    with db.begin() as tx:
+        tx.execute(
+            text(f"UPDATE {table} SET lease_until = now() - interval '1 minute' WHERE {column} = :id"),
+            {"id": run_id},
+        )
 
 
 def parts_of(db: Engine, run_id: int) -> list[Any]:

@@ -13,7 +13,7 @@ from ingest import claims, store
 from ingest.company import Company
 from ingest.known import Met
 from ingest.pipeline import make_ready
-from tests.engine.pieces import divided, finish_part, go_on, load, page_of, planned, take, undivided
+from tests.engine.pieces import divided, expire, finish_part, go_on, load, page_of, planned, take, undivided
 from tests.engine.rows import THINGS, Script, declare, rows, run, things
 from tests.tasks.system import wait_until
 
@@ -103,6 +103,26 @@ def test_every_order_ends_alike(engine, what):
         source = begun_with(engine, divided(pages, name=f"shop{number}"), standing)
         pull_in(engine, source, pages, order)
         assert stands(engine, source) == expected, order
+
+
+@pytest.mark.parametrize("what", TWICE)
+def test_what_was_left_outlives_a_takeover(engine, what):
+    """All parts but the first are done when the run's workers die; who claims it then pulls the first."""
+    standing, pages = TWICE[what]
+    expected = expected_of(engine, THINGS, standing, pages)
+    source = begun_with(engine, divided(pages), standing)
+    claim = planned(engine, source, mode="full")
+    _, *later = [take(engine, claim) for _ in pages]
+    for held in later:
+        load(engine, source, held, *pages[held.part.name])
+        finish_part(engine, held)
+    expire(engine, "runs", claim.run_id)
+    expire(engine, "parts", claim.run_id)
+    with engine.begin() as tx:
+        again = claims.claim(tx, claim.run_id, worker="other", lease=30)
+
+    assert go_on(engine, source, again) == "succeeded"
+    assert stands(engine, source) == expected
 
 
 def expected_of(engine, dataset, standing, pages):

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from ingest import claims, parts, runs
 from ingest.errors import LeaseLost, PartLost, SourceBroken, Stopped, TryLater
 from ingest.pullers import Crew
-from tests.engine.pieces import divided, finish_part, go_on, join, load, parts_of, planned, take
+from tests.engine.pieces import divided, expire, finish_part, go_on, join, load, parts_of, planned, take
 from tests.engine.rows import begin, counts, declare, rows, run, run_row, things
 
 A, B, C = ({"id": key, "name": f"thing {key}"} for key in "abc")
@@ -20,16 +20,6 @@ def shop(engine):
     source = divided({"one": [[A]], "two": [[B]], "three": [[C]]})
     declare(engine, source)
     return source
-
-
-def expire(engine, table, run_id):
-    """Let leases be over."""
-    column = "id" if table == "runs" else "run_id"
-    with engine.begin() as tx:
-        tx.execute(
-            text(f"UPDATE {table} SET lease_until = now() - interval '1 minute' WHERE {column} = :id"),
-            {"id": run_id},
-        )
 
 
 def test_one_worker_pulls_all_parts(engine, shop):

@@ -138,8 +138,15 @@ BUGS = [
     Bug(
         "rejects of parts are not settled",
         "ingest/traces.py",
-        "            _settle_rejects(tx, source, run_id)\n",
+        "        _settle_rejects(tx, source, run_id)\n",
         "",
+        ("tests/engine/test_part_order.py",),
+    ),
+    Bug(
+        "a takeover takes what is left of its own run for settled",
+        "ingest/traces.py",
+        ", Trace.run_id != claim.run_id)",
+        ",)",
         ("tests/engine/test_part_order.py",),
     ),
     Bug(
