@@ -8,7 +8,7 @@ import orjson
 import pytest
 import zstandard
 
-from ingest import claims, store
+from ingest import claims, in_turn, store
 from ingest.decode import decode
 from ingest.normalize import normalize
 from ingest.page import JSON, Page
@@ -246,7 +246,11 @@ STEPS = ["guard", "land", "load", "advance", "count"]
 
 @pytest.mark.parametrize("step", STEPS)
 def test_page_happens_or_not(engine, monkeypatch, step):
-    """Whatever step of the second page fails, one whole page and its checkpoint stand; a rerun mends it."""
+    """Whatever step of the second page fails, one whole page and its checkpoint stand; a rerun mends it.
+
+    One page at a time, so that the second step is that of the second page.
+    """
+    monkeypatch.setattr(in_turn, "AT_A_TIME", 1)
     pages = [[thing("a"), thing("b", price="bad")], [thing("c")]]
     source = thing_source(Script(pages))
     declare(engine, source)

@@ -201,7 +201,7 @@ BUGS = [
     Bug(
         "retries take no token",
         "ingest/http/client.py",
-        "        self._take_turn(request)\n",
+        "            self._take_turn(request)\n",
         "",
         ("tests/http/test_politeness.py",),
     ),
