@@ -1,6 +1,6 @@
 """Statements that a connection keeps: PostgreSQL reads the long text of a page's query once, not every time.
 
-They are planned anew with the values of each request, for a frequent value asks for another plan than a rare one.
+They are planned anew with the values of each request: frequent values ask for another plan than rare ones.
 """
 
 import re
