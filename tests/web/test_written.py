@@ -1,4 +1,4 @@
-"""What PostgreSQL writes is what `webapp.wire` writes, to the byte, in JSON and in cells; large floats apart."""
+"""What PostgreSQL writes is what `webapp.wire` writes, to the byte; but for the exponent of large floats."""
 
 import csv
 import io
