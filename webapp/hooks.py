@@ -16,11 +16,11 @@ from webapp.auth import HEADER
 
 # What else a client sends as its id does not reach the logs: it could forge lines there.
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 # The page of the documentation draws itself with files of ours.
 OWN_FILES = (
@@ -89,8 +89,7 @@ def _finish(log: Any, response: Response) -> Response:
 def _harden(response: Response) -> None:
     """Say what browsers and caches may do with the reply, whatever it is."""
     page = request.endpoint == "pages.docs"
-    response.headers.update(HEADERS)
-    response.headers["X-Request-Id"] = g.request_id
+    response.headers.extend([*HEADERS, ("X-Request-Id", g.request_id)])
     response.headers["Content-Security-Policy"] = OWN_FILES if page else NOTHING
     if HEADER in request.headers or response.status_code >= 400:
         response.headers["Cache-Control"] = "no-store"
