@@ -10,6 +10,7 @@ FIRST ?= 1
 RUNS ?= 3000
 KILLS ?= 30
 ROUNDS ?= 100
+SECONDS ?= 5
 BIN := .venv/bin
 # Many tests wait for real processes, so four at a time pay even on two cores.
 PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile
@@ -21,7 +22,7 @@ NO_VENV := $(PYTHON) cannot make virtual environments. On Debian or Ubuntu: apt-
 NO_COMPOSE := Docker with the compose plugin is needed for this. Without Docker: make demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test smoke check audit bench clean up down logs crash chaos broker zombies recovery memory leaks seeded-bugs
+.PHONY: help demo run test smoke check audit bench bench-read clean up down logs crash chaos broker zombies recovery memory leaks seeded-bugs
 
 ##@ Try it, without Docker
 
@@ -53,6 +54,10 @@ smoke: $(RUN) ## Start the whole system, use it as a stranger would, stop it
 
 bench: $(RUN) ## Measure the main path beside bare COPY: make bench ARGS="--rows 100000"
 	@exec $(BIN)/python -m bench $(ARGS)
+
+bench-read: ROUNDS := 3
+bench-read: $(RUN) ## Measure /data beside bare Flask and FastAPI: make bench-read ROUNDS=3 SECONDS=5 ARGS="--servers"
+	@exec $(BIN)/python -m bench.read_api --rounds $(ROUNDS) --seconds $(SECONDS) $(ARGS)
 
 clean: ## Remove caches and .venv; data (.data) and secrets (.env) stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench/out
