@@ -148,8 +148,11 @@ class PatientWorker(ThreadWorker):
         """Whether the connection goes on: not after a body that was not read and does not come at once.
 
         Nor after one that is malformed: the reply has been sent, and a second one would be taken for the
-        reply to somebody else's request.
+        reply to somebody else's request. Where nothing is left to come, no time can run out: the next
+        request may be under way.
         """
+        if keepalive and getattr(conn.parser.mesg.body.reader, "length", None) == 0:
+            return True
         try:
             return keepalive and bool(conn.parser.finish_body(deadline=time.monotonic() + REST_WITHIN_S))
         except (ParseException, OSError):
