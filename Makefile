@@ -13,6 +13,7 @@ ROUNDS ?= 100
 ROWS ?= 1000000
 PEERS ?= none
 CASES ?=
+SECONDS ?= 5
 BIN := .venv/bin
 # Many tests wait for real processes, so four at a time pay even on two cores.
 PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile
@@ -24,7 +25,7 @@ NO_VENV := $(PYTHON) cannot make virtual environments. On Debian or Ubuntu: apt-
 NO_COMPOSE := Docker with the compose plugin is needed for this. Without Docker: make demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test smoke check audit bench scale clean up down logs crash chaos broker zombies recovery memory leaks seeded-bugs
+.PHONY: help demo run test smoke check audit bench bench-read scale clean up down logs crash chaos broker zombies recovery memory leaks seeded-bugs
 
 ##@ Try it, without Docker
 
@@ -60,6 +61,10 @@ bench: $(RUN) ## Measure beside bare COPY and other loaders: make bench ROWS=100
 
 scale: $(RUN) ## Measure rows a second against workers that share a run: make scale ARGS="--pullers 1,2"
 	@exec $(BIN)/python -m bench.scale $(ARGS)
+
+bench-read: ROUNDS := 3
+bench-read: $(RUN) ## Measure /data beside bare Flask and FastAPI: make bench-read ROUNDS=3 SECONDS=5 ARGS="--servers"
+	@exec $(BIN)/python -m bench.read_api --rounds $(ROUNDS) --seconds $(SECONDS) $(ARGS)
 
 clean: ## Remove caches and .venv; data (.data) and secrets (.env) stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench/out bench/.peers

@@ -42,7 +42,7 @@ def create_app() -> Flask:
     app = Web(__name__)
     app.config.update(_config(chosen))
     database.register(app)
-    hooks.register(app)
+    hooks.register(app, chosen.log_level)
     caps.register(app)
     rates.register(app, chosen)
     app.before_request(admit)

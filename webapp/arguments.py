@@ -29,6 +29,9 @@ def hint(name: str, known: Iterable[str]) -> str:
 class Query(Schema):
     """Base of all query strings: unknown and repeated parameters are errors, not noise."""
 
+    # Whether it takes the parameters as they came, and gives them to other schemas.
+    only_passes_on = False
+
     @pre_load
     def refuse_strangers(self, data: Any, **kwargs: Any) -> Any:
         """Refuse parameters that would be ignored."""
@@ -46,7 +49,12 @@ class Query(Schema):
 
 
 class StrictParser(FlaskParser):
-    """Reads JSON bodies; what is not JSON is refused instead of taken for an empty body."""
+    """Reads query strings, and JSON bodies; what is not JSON is refused, not taken for an empty body."""
+
+    def load_querystring(self, req: Request, schema: Schema) -> Any:
+        """Return the parameters, as the schema takes them."""
+        only_passes_on = getattr(schema, "only_passes_on", False)
+        return req.args if only_passes_on else super().load_querystring(req, schema)
 
     def load_json(self, req: Request, schema: Schema) -> Any:
         """Return the body, or `missing` where there is none."""

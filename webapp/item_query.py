@@ -136,9 +136,11 @@ class ItemQueries:
         class DataQuery(Query):
             """Every dataset's parameters; which of them a request may use depends on its dataset."""
 
+            only_passes_on = True
+
             def load(self, data: Any, **kwargs: Any) -> ItemQuery:
                 """Read the query string."""
-                return queries.read(tuple(data.data.items(multi=True)))
+                return queries.read(tuple(data.items(multi=True)))
 
         every: dict[str, Any] = {}
         for shape in reversed(self.shapes.values()):

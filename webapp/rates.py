@@ -107,6 +107,7 @@ def register(app: Flask, chosen: Settings) -> None:
     app.extensions["rates"] = Rates(chosen.redis_url)
 
 
+@lru_cache(1000)
 def neighbourhood(address: str | None) -> str:
     """Whose requests an address stands for: of IPv6 the /64, for one customer has all the addresses in it."""
     try:

@@ -1,7 +1,9 @@
 """How tests ask for runs."""
 
+import json
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
@@ -21,6 +23,12 @@ def post(client: FlaskClient, body: Any = None, **headers: str) -> TestResponse:
         if body
         else client.post("/run-etl", headers=KEY | named)
     )
+
+
+def served(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The lines of the requests that an application made in this test has served."""
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    return [line for line in lines if line["event"] == "request served"]
 
 
 def count_runs(seed: Seed) -> int:

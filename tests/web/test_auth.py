@@ -1,11 +1,15 @@
 """The key: nobody without it starts or stops anything, and nobody reads it anywhere."""
 
+import io
+
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import API_KEY
-from tests.web.asking import count_runs, post
+from tests.conftest import API_KEY, forget
+from tests.web.asking import count_runs, post, served
 from tests.web.seeding import Seed
+from webapp import create_app
 
 
 @pytest.mark.parametrize(
@@ -25,12 +29,56 @@ def test_key_counts_only_in_the_header(client: FlaskClient) -> None:
     assert client.post("/run-etl", json={"x-api-key": API_KEY}).status_code == 401
 
 
-def test_key_is_not_logged(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_key_is_not_logged(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
     caplog.set_level("INFO")
     post(client, {"source": "prices"})
     client.get(f"/data?x-api-key={API_KEY}")
     client.post("/run-etl", headers={"x-api-key": "a-wrong-key-of-somebody"})
 
-    assert "request served" in caplog.text
-    assert API_KEY not in caplog.text
-    assert "a-wrong-key-of-somebody" not in caplog.text
+    written = capsys.readouterr().err + caplog.text
+    assert "request served" in written
+    assert "key refused" in written
+    assert API_KEY not in written
+    assert "a-wrong-key-of-somebody" not in written
+
+
+def test_line_of_a_request(client: FlaskClient, capsys: pytest.CaptureFixture[str]) -> None:
+    reply = client.get("/data?limit=1")
+
+    [line] = served(capsys)
+    assert line.pop("timestamp").endswith("Z")
+    assert line.pop("ms") > 0
+    assert line == {
+        "event": "request served",
+        "level": "info",
+        "logger": "webapp.hooks",
+        "request_id": reply.headers["X-Request-Id"],
+        "method": "GET",
+        "path": "/data",
+        "status": 200,
+    }
+
+
+@pytest.fixture
+def terse(app: Flask, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """A client of an application that is told to write no lines of requests."""
+    monkeypatch.setenv("LOG_LEVEL", "WARNING")
+    forget()
+    return create_app().test_client()
+
+
+def test_line_that_cannot_be_written(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk or a closed pipe costs the line, not the reply."""
+    closed = io.TextIOWrapper(io.BytesIO())
+    closed.close()
+    monkeypatch.setattr("sys.stderr", closed)
+
+    assert client.get("/data?limit=1").status_code == 200
+
+
+def test_no_line_below_the_level(terse: FlaskClient, capsys: pytest.CaptureFixture[str]) -> None:
+    terse.get("/data?limit=1")
+
+    assert served(capsys) == []

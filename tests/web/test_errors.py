@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from ingest.errors import ConfigInvalid
 from local.servers import free_port
 from tests.conftest import API_KEY, forget
+from tests.web.asking import served
 from tests.web.seeding import Seed
 from webapp import create_app
 from webapp.export import MEDIA_TYPES
@@ -119,10 +120,10 @@ def test_security_headers(client: FlaskClient, path: str) -> None:
     assert headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_one_log_line_a_request(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_log_line_a_request(client: FlaskClient, capsys: pytest.CaptureFixture[str]) -> None:
     client.get("/data?symbol=private", headers={"X-Request-Id": "log-line-1"})
 
-    [line] = [record.msg for record in caplog.records if "request served" in str(record.msg)]
+    [line] = served(capsys)
     assert line == {**line, "method": "GET", "path": "/data", "status": 200, "request_id": "log-line-1"}
     assert "private" not in str(line)
 

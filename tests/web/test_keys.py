@@ -17,6 +17,7 @@ from ingest.keys import Created
 from local.servers import free_port
 from models import ApiKey
 from tests.conftest import API_KEY, forget
+from tests.web.asking import served
 from tests.web.seeding import Seed
 from webapp import create_app
 
@@ -242,10 +243,15 @@ def test_idempotency_keys_of_two_do_not_meet(client: FlaskClient, seed: Seed) ->
     assert changed.status_code == 422
 
 
-def test_nothing_of_a_secret_is_written(app: Flask, seed: Seed, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_of_a_secret_is_written(
+    client: FlaskClient,
+    seed: Seed,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """Neither the logs of good, bad and failing requests nor a dump of the tables hold one."""
     caplog.set_level(logging.DEBUG)
-    client, key = app.test_client(), issue(seed, "trigger")
+    key = issue(seed, "trigger")
     secret = key.key.partition("_")[2]
     client.post("/run-etl", json={"source": "prices"}, headers=sent(key))
     client.get("/rejects", headers=sent(key.key + "0"))
@@ -257,7 +263,7 @@ def test_nothing_of_a_secret_is_written(app: Flask, seed: Seed, caplog: pytest.L
         for table in ("api_keys", "runs"):
             everything.write(str(tx.execute(text(f"SELECT t::text FROM {table} t")).all()))
     assert key.prefix in everything.getvalue()
-    assert secret not in everything.getvalue() + caplog.text
+    assert secret not in everything.getvalue() + caplog.text + capsys.readouterr().err
 
 
 def logged(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
@@ -267,15 +273,20 @@ def logged(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]
     ]
 
 
-def test_audit_of_a_request(client: FlaskClient, seed: Seed, caplog: pytest.LogCaptureFixture) -> None:
+def test_audit_of_a_request(
+    client: FlaskClient,
+    seed: Seed,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     key = issue(seed, "trigger")
 
     [run] = client.post("/run-etl", json={"source": "prices"}, headers=sent(key)).json["runs"]
 
     [asked] = logged(caplog, "runs requested")
-    [served] = logged(caplog, "request served")
+    [line] = served(capsys)
     assert (asked["by"], asked["runs"]) == (f"api:{key.prefix}", [run["run_id"]])
-    assert (served["key"], served["status"]) == (key.prefix, 202)
+    assert (line["key"], line["status"]) == (key.prefix, 202)
 
 
 def test_audit_of_a_refusal(client: FlaskClient, seed: Seed, caplog: pytest.LogCaptureFixture) -> None:

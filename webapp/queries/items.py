@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Executable, Row, Select, func, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 
 from webapp import paging
@@ -29,6 +29,16 @@ def page(query: ItemQuery, form: Form) -> Slice:
     """One page of the rows that were asked for, each written as `webapp.written` does."""
     if not query.one_statement:
         return read_slice(db.session, _selected(query, form), query.order, query.after, query.limit)
+    try:
+        return _by_one_statement(query, form)
+    except DBAPIError as error:
+        # The server ended the connection just now; what only reads may ask again on another one.
+        if not error.connection_invalidated:
+            raise
+        return _by_one_statement(query, form)
+
+
+def _by_one_statement(query: ItemQuery, form: Form) -> Slice:
     with db.engine.connect() as connection:
         return sliced(connection.execute(_statement(query, form)).all(), query.limit)
 

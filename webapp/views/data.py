@@ -85,7 +85,7 @@ def _page(query: ItemQuery) -> Response:
     total, kind = items.exact_or_estimated(query)
     page = page_of(found, query.limit, query.belongs, count=total, count_kind=kind)
     reply = listing(objects(found.rows), page, **extra)
-    reply.vary.add("Accept")
+    reply.headers["Vary"] = "Accept"
     return reply
 
 
@@ -114,7 +114,7 @@ def _download(query: ItemQuery, format: str, chunks: Iterable[export.Chunk]) -> 
     reply = Response(body, content_type=f"{export.MEDIA_TYPES[format]}; charset=utf-8")
     reply.headers["Content-Disposition"] = f"attachment; filename={query.shape.dataset.name}.{format}"
     reply.headers["Cache-Control"] = REVALIDATE
-    reply.vary.add("Accept")
+    reply.headers["Vary"] = "Accept"
     return reply
 
 
