@@ -9,7 +9,6 @@ processes. `--servers` adds the same application behind other servers. Details g
 
 import json
 import statistics
-import subprocess
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import read_cases as cases
+from bench.peers.venvs import why_not
 from bench.read_load import tool
 from bench.read_rows import stocked
 from bench.read_servers import MAIN, OTHERS, Server, serving
@@ -32,14 +32,8 @@ Figures = dict[str, dict[str, list[float]]]
 
 def available(servers: tuple[Server, ...]) -> tuple[list[Server], dict[str, str]]:
     """Those that can run, and why the others cannot."""
-    found, missing = [], {}
-    for server in servers:
-        try:
-            server.prepare()
-            found.append(server)
-        except (subprocess.SubprocessError, OSError) as error:
-            missing[server.name] = str(error)
-    return found, missing
+    absent = {server.name: reason for server in servers if server.needs and (reason := why_not(server.needs))}
+    return [server for server in servers if server.name not in absent], absent
 
 
 def same_rows(servers: list[Server]) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -12,85 +13,40 @@ from pathlib import Path
 
 import psutil
 
+from bench.peers import VENVS
 from local.servers import HOST, free_port
 
-HERE = Path(__file__).parent
-VENVS = HERE / ".peers"
+ROOT = Path(__file__).parent.parent
 GUNICORN = (sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.py", "--bind")
-FASTAPI, GRANIAN = VENVS / "fastapi", VENVS / "granian"
-UVICORN = (
-    str(FASTAPI / "bin" / "python"),
-    "-m",
-    "uvicorn",
-    "--workers",
-    "2",
-    "--no-access-log",
-    "--host",
-    HOST,
-)
-RUST = (sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "2", "--blocking-threads", "8")
-OURS, FACTORY = "webapp:create_app()", "webapp:create_app"
+UVICORN = (str(VENVS / "fastapi/bin/python"), "-m", "uvicorn", "--workers", "2", "--no-access-log")
+RUST = (str(VENVS / "granian/bin/python"), "-m", "granian", "--interface", "wsgi", "--workers", "2")
+THREADS = ("--blocking-threads", "8", "--no-ws")
+OURS, FACTORY, BARE = "webapp:create_app()", "webapp:create_app", "bench.read_bare:app"
 
 
 @dataclass(frozen=True)
 class Server:
-    """A contender: its command line for a port, and what makes it able to run."""
+    """A contender: its command line for a port, and whose virtual environment it needs besides ours."""
 
     name: str
     command: Callable[[int], tuple[str, ...]]
-    prepare: Callable[[], None] = lambda: None
+    needs: str = ""
 
 
-def peer_environment() -> None:
-    """Make FastAPI's virtual environment, once. Raises CalledProcessError."""
-    if not (FASTAPI / "made").exists():
-        _run(sys.executable, "-m", "venv", "--clear", str(FASTAPI))
-        _run(str(FASTAPI / "bin" / "python"), *_install("fastapi"))
-        (FASTAPI / "made").touch()
-
-
-def rust_server() -> None:
-    """Put granian beside our own packages, once. Raises CalledProcessError."""
-    if not GRANIAN.exists():
-        _run(sys.executable, *_install("granian"), "--no-deps", "--target", str(GRANIAN))
-
-
-def _install(name: str) -> tuple[str, ...]:
-    return (
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--disable-pip-version-check",
-        "-r",
-        str(HERE / "peers" / f"{name}.txt"),
-    )
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, timeout=300, capture_output=True)
+def _on(port: int) -> tuple[str, ...]:
+    return "--host", HOST, "--port", str(port)
 
 
 MAIN = (
     Server("ours", lambda port: (*GUNICORN, f"{HOST}:{port}", OURS)),
-    Server("bare Flask", lambda port: (*GUNICORN, f"{HOST}:{port}", "bench.read_bare:app")),
-    Server(
-        "FastAPI", lambda port: (*UVICORN, "--port", str(port), "bench.read_fastapi:app"), peer_environment
-    ),
+    Server("bare Flask", lambda port: (*GUNICORN, f"{HOST}:{port}", BARE)),
+    Server("FastAPI", lambda port: (*UVICORN, *_on(port), "bench.read_fastapi:app"), "fastapi"),
 )
 # The same application behind other servers, and the floor behind the fastest of them.
 OTHERS = (
     Server("ours, gthread", lambda port: (*GUNICORN, f"{HOST}:{port}", "-k", "gthread", OURS)),
-    Server(
-        "ours, granian",
-        lambda port: (*RUST, "--host", HOST, "--port", str(port), "--no-ws", "--factory", FACTORY),
-        rust_server,
-    ),
-    Server(
-        "bare, granian",
-        lambda port: (*RUST, "--host", HOST, "--port", str(port), "--no-ws", "bench.read_bare:app"),
-        rust_server,
-    ),
+    Server("ours, granian", lambda port: (*RUST, *_on(port), *THREADS, "--factory", FACTORY), "granian"),
+    Server("bare, granian", lambda port: (*RUST, *_on(port), *THREADS, BARE), "granian"),
 )
 
 
@@ -123,10 +79,10 @@ def serving(server: Server, log: Path) -> Iterator[Serving]:
     """The server, from its first answer until it is told to stop."""
     port = free_port()
     # Limits of rate hold in the benchmark too, but nobody is to meet them.
-    settings = {"PYTHONPATH": f"{HERE.parent}:{GRANIAN}", "RATE_LIMIT": "9000000/minute"}
+    settings = {"RATE_LIMIT": "9000000/minute", "PYTHONPATH": _paths(server)}
     with log.open("ab") as written:
         process = subprocess.Popen(
-            server.command(port), cwd=HERE.parent, env=os.environ | settings, stdout=written, stderr=written
+            server.command(port), cwd=ROOT, env=os.environ | settings, stdout=written, stderr=written
         )
     found = Serving(psutil.Process(process.pid), port)
     try:
@@ -139,6 +95,12 @@ def serving(server: Server, log: Path) -> Iterator[Serving]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _paths(server: Server) -> str:
+    """Where it finds the application, and our packages where it runs in another environment with our code."""
+    ours = sysconfig.get_path("purelib")
+    return f"{ROOT}:{ours}" if server.needs == "granian" else str(ROOT)
 
 
 def _until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:

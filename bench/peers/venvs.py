@@ -18,7 +18,7 @@ def ready(asked: str) -> tuple[list[Peer], dict[str, str]]:
     """The peers that were asked for and can be had, and why the others cannot."""
     present, absent = [], {}
     for peer in _named(asked):
-        if reason := _why_not(peer.needs):
+        if reason := why_not(peer.needs):
             absent[peer.name] = reason
         else:
             present.append(peer)
@@ -31,17 +31,7 @@ def pinned(needs: str) -> str:
     return first.partition("==")[2]
 
 
-def _named(asked: str) -> list[Peer]:
-    """The peers by their own names, or by what they need: dlt is both of its peers."""
-    names = {name.strip() for name in asked.split(",")} - {"none"}
-    known = {name: None for peer in PEERS for name in (peer.needs, peer.slug)}
-    if unknown := names - known.keys() - {"all"}:
-        told = f"no peer {', '.join(sorted(unknown))}; there are {', '.join(known)}"
-        raise click.BadParameter(told, param_hint="--peers")
-    return [peer for peer in PEERS if names & {"all", peer.needs, peer.slug}]
-
-
-def _why_not(needs: str) -> str:
+def why_not(needs: str) -> str:
     """Make the environment unless it stands with these pins; the reason when it cannot be made."""
     venv, pins = VENVS / needs, HERE / f"{needs}.txt"
     made = venv / "requirements.txt"
@@ -57,6 +47,16 @@ def _why_not(needs: str) -> str:
             return reason
     made.write_text(pins.read_text())
     return ""
+
+
+def _named(asked: str) -> list[Peer]:
+    """The peers by their own names, or by what they need: dlt is both of its peers."""
+    names = {name.strip() for name in asked.split(",")} - {"none"}
+    known = {name: None for peer in PEERS for name in (peer.needs, peer.slug)}
+    if unknown := names - known.keys() - {"all"}:
+        told = f"no peer {', '.join(sorted(unknown))}; there are {', '.join(known)}"
+        raise click.BadParameter(told, param_hint="--peers")
+    return [peer for peer in PEERS if names & {"all", peer.needs, peer.slug}]
 
 
 def _failure(command: Sequence[str]) -> str:
