@@ -30,6 +30,11 @@ SCHEMA = {
     "record": pl.String,
 }
 
+# Built once: to build it takes longer than to write a few rejects.
+_LINE = pl.concat_str(
+    [copy_text(pl.col(name).cast(pl.String)).fill_null("\\N") for name in SCHEMA], separator="\t"
+)
+
 _SETTLE = text("""
     UPDATE rejects SET state = 'resolved', updated_at = now()
      WHERE source = :source AND state = 'open' AND raw_id < :raw_id
@@ -80,7 +85,7 @@ def _rows(rejects: Sequence[Reject], claim: Claim, raw_id: int) -> pl.DataFrame:
 
 def _write(tx: Connection, rows: pl.DataFrame) -> None:
     if len(rows):
-        copy_in(tx, RejectRow.__tablename__, list(SCHEMA), _lines(rows))
+        copy_in(tx, RejectRow.__tablename__, list(SCHEMA), rows.select(_LINE).to_series())
 
 
 def _settle(tx: Connection, source: Source, raw_id: int, rows: pl.DataFrame, arrived: pl.Series) -> None:
@@ -123,8 +128,3 @@ def _row(reject: Reject, claim: Claim, raw_id: int) -> tuple[Any, ...]:
         storable(reject.message, longest=LONGEST_RECORD),
         storable(reject.record, longest=LONGEST_RECORD),
     )
-
-
-def _lines(rows: pl.DataFrame) -> pl.Series:
-    cells = [copy_text(pl.col(name).cast(pl.String)).fill_null("\\N") for name in SCHEMA]
-    return rows.select(pl.concat_str(cells, separator="\t")).to_series()

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from ingest import json_text
-from ingest.decode.json_record import PLAIN_PATH, storable
+from ingest.decode.json_record import INDEX, PLAIN_PATH, storable
 from ingest.decode.json_shape import Shape, Shapeless, shape_of
 
-# A space keeps them apart from any path.
-INDEX, TEXT = " index", " text"
+# A space keeps it apart from any path.
+TEXT = " text"
 ESCAPE = "\\"
 # For fewer records than this a pattern does not pay.
 FEWEST = 50
@@ -40,27 +40,6 @@ def alike(texts: pl.Series, paths: Sequence[str]) -> Iterator[pl.DataFrame]:
         if fits.sum() < LEAST_SHARE * len(left):
             return
         left = left.filter(~fits)
-
-
-def others(frames: Sequence[pl.DataFrame], many: int) -> list[int]:
-    """The numbers, of so many records, that are in none of the frames."""
-    if sum(map(len, frames)) == many:
-        return []
-    left = pl.repeat(True, many, dtype=pl.Boolean, eager=True)
-    for frame in frames:
-        left = left.scatter(frame[INDEX], False)
-    return left.arg_true().to_list()
-
-
-def together(
-    frames: Sequence[pl.DataFrame], numbers: Sequence[int], cells: pl.DataFrame
-) -> tuple[list[int], pl.DataFrame]:
-    """The numbers and cells of all records in order: those of the frames, and the others with theirs."""
-    rest = cells.insert_column(0, pl.Series(INDEX, numbers, dtype=pl.UInt32))
-    found = pl.concat([*frames, rest]) if frames else rest
-    if len(frames) > 1 or (frames and numbers):
-        found = found.sort(INDEX)
-    return found[INDEX].to_list(), found.drop(INDEX)
 
 
 def _cells(records: pl.DataFrame, groups: pl.DataFrame, shape: Shape, paths: Sequence[str]) -> pl.DataFrame:

@@ -13,6 +13,8 @@ from ingest import json_text
 from ingest.page import NOT_TEXT
 
 LONGEST_TEXT = 65_536
+# Beside the cells of records stands the number of each; a space keeps it apart from any path.
+INDEX = " index"
 # Deeper values than this are nobody's data, and writing them out would exhaust Python's stack.
 DEEPEST = 100
 PLAIN_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
@@ -101,21 +103,31 @@ def table(rows: Sequence[Cells], wanted: Finders) -> pl.DataFrame:
     return _frame(dict(zip(wanted, zip(*rows, strict=True), strict=False)), wanted)
 
 
-def table_of(records: Sequence[Any], wanted: Finders) -> pl.DataFrame | None:
-    """The cells of all records, column by column; None when one of them needs a look of its own."""
-    if not set(map(type, records)) <= {dict}:
-        return None
-    columns: dict[str, Cells] = {}
-    for path, find in wanted.items():
-        try:
-            values = list(map(find, records))
-        except MISFITS:
-            return None
-        kinds = set(map(type, values))
-        if any(issubclass(kind, dict | list) for kind in kinds):
-            return None
-        columns[path] = values if kinds <= PLAIN_TYPES else list(map(_cell, values))
-    return _frame(columns, wanted)
+def plain(records: Sequence[Any], wanted: Finders) -> list[pl.DataFrame]:
+    """The cells of the records that need no look of their own, with their numbers: one frame or none."""
+    numbers = [number for number, record in enumerate(records) if type(record) is dict]
+    own = records if len(numbers) == len(records) else [records[number] for number in numbers]
+    try:
+        found = {path: list(map(find, own)) for path, find in wanted.items()}
+    except MISFITS:
+        return []
+    if odd := {row for values in found.values() for row in _nested(values)}:
+        rows = [row for row in range(len(own)) if row not in odd]
+        numbers = [numbers[row] for row in rows]
+        found = {path: [values[row] for row in rows] for path, values in found.items()}
+    cells = _frame({path: _plain_cells(values) for path, values in found.items()}, wanted)
+    return [cells.insert_column(0, pl.Series(INDEX, numbers, dtype=pl.UInt32))]
+
+
+def _nested(values: Sequence[Any]) -> list[int]:
+    """Which of the values are lists or objects."""
+    if not any(issubclass(kind, dict | list) for kind in set(map(type, values))):
+        return []
+    return [row for row, value in enumerate(values) if isinstance(value, dict | list)]
+
+
+def _plain_cells(values: list[Any]) -> Cells:
+    return values if set(map(type, values)) <= PLAIN_TYPES else list(map(_cell, values))
 
 
 def _frame(columns: Mapping[str, Sequence[str | None]], wanted: Finders) -> pl.DataFrame:

@@ -4,16 +4,18 @@ Lines that are written alike are taken apart together, all others one by one.
 """
 
 import json
+from functools import partial
 
 import polars as pl
 
 from ingest.declared import Source
-from ingest.decode.json_alike import alike, others, together
-from ingest.decode.json_record import Cells, Finders, Problem, cells_of, finders, table
+from ingest.decode.json_alike import alike
+from ingest.decode.json_completed import completed
+from ingest.decode.json_record import Cells, Finders, Problem, cells_of, finders
 from ingest.decode.jsonl_slice import Lines
 from ingest.files.delimited import LONGEST_RECORD, TOO_LONG
 from ingest.json_text import TooDeep, parse
-from ingest.page import Frame, Page, Record, Reject
+from ingest.page import Frame, Page, Record
 
 RECORD_TOO_LONG = Problem(TOO_LONG, f"the record is longer than {LONGEST_RECORD} characters")
 
@@ -22,17 +24,9 @@ def jsonl_frame(page: Page, source: Source) -> Frame:
     """The records of the slice; the page's request says where it stood."""
     lines, wanted = Lines.of(page), finders(source.paths)
     frames = list(alike(_short(lines.texts), source.paths))
-    numbers: list[int] = []
-    rows: list[Cells] = []
-    rejects: list[Reject] = []
-    for index in others(frames, len(lines.texts)):
-        row = _cells(lines, index, wanted)
-        if isinstance(row, Problem):
-            rejects.append(lines.reject(index, row))
-        else:
-            numbers.append(index)
-            rows.append(row)
-    good, cells = together(frames, numbers, table(rows, wanted))
+    good, cells, rejects = completed(
+        frames, len(lines.texts), wanted, partial(_cells, lines, wanted=wanted), lines.reject
+    )
 
     def look(row: int) -> Record:
         index = good[row]

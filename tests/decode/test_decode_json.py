@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest import json_text
 from ingest.decode import decode
+from ingest.decode.json_record import finders, plain
 from ingest.page import JSON, NOT_TEXT, Page
 from tests.decode.written import PATHS, forms, written
 from tests.kinds.pulling import source
@@ -133,3 +135,11 @@ def test_columns_agree(records, expression):
     assert by_columns.cells.equals(one_by_one.cells)
     for row in range(len(by_columns.index)):
         assert by_columns.record(row).values == one_by_one.record(row).values
+
+
+def test_odd_records_leave_the_others_in_bulk():
+    records = json_text.parse('[{"id": 1}, ["id"], {"id": {"a": 1}}, {"id": null}, 7, {"id": "x"}]')
+
+    [bulk] = plain(records, finders(["id"]))
+
+    assert bulk.rows() == [(0, "1"), (3, None), (5, "x")]
