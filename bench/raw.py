@@ -1,36 +1,36 @@
-"""What keeping the raw bytes of a file costs by hand: `python -m bench.raw URL FILE`.
+"""What keeping the raw bytes of a file costs by itself: `python -m bench.raw URL FILE`.
 
-The same work as the engine does for each page: SHA-256, zstd, one row, one commit, one page after another.
+What the engine does for each page: SHA-256, zstd, one row, one commit; one page after another.
 """
 
-import hashlib
 import json
 import sys
 import time
 from pathlib import Path
 
-import psycopg2
-import zstandard
+from sqlalchemy import create_engine, text
 
-PAGE = 4 * 1024**2
-TABLE = (
-    "CREATE TABLE raw_by_hand (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, sha256 bytea, body bytea)"
-)
+from ingest.copy_row import copy_row
+from ingest.packed import pack
+
+PAGE = 3 * 1024**2
+TABLE = "raw_by_hand"
+COLUMNS = "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, sha256 bytea, body bytea"
 
 
 def main() -> None:
     """Keep the file and tell the seconds and the bytes."""
     url, path = sys.argv[1:]
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg2:"))
+    with engine.begin() as tx:
+        tx.execute(text(f"CREATE TABLE {TABLE} ({COLUMNS})"))
     began, size = time.perf_counter(), 0
-    db = psycopg2.connect(url)
-    with db.cursor() as cursor, Path(path).open("rb") as file:
-        cursor.execute(TABLE)
+    with Path(path).open("rb") as file:
         while page := file.read(PAGE):
-            body = zstandard.ZstdCompressor(level=3).compress(page)
-            values = (hashlib.sha256(page).digest(), psycopg2.Binary(body))
-            cursor.execute("INSERT INTO raw_by_hand (sha256, body) VALUES (%s, %s)", values)
-            db.commit()
-            size += len(body)
+            packed = pack(page)
+            with engine.begin() as tx:
+                copy_row(tx, TABLE, {"sha256": packed.sha256, "body": packed.body})
+            size += len(packed.body)
     sys.stdout.write(json.dumps({"seconds": time.perf_counter() - began, "bytes": size}) + "\n")
 
 

@@ -5,7 +5,7 @@ A page has happened or it has not, and the checkpoint stands exactly where the r
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import polars as pl
 import structlog
@@ -65,8 +65,13 @@ def make_ready(page: Page, source: Source, met: Met) -> Ready:
     """Decode and normalise a page."""
     frame = decode(page, source)
     good, rejects = normalize(frame, source)
-    # Nobody needs the cells any more, and they are as large as the page.
-    return Ready(page, pack(page.body), replace(frame, cells=frame.cells.clear()), met.meet(good), rejects)
+    return Ready(page, pack(page.body), _light(frame, page, source), met.meet(good), rejects)
+
+
+def _light(frame: Frame, page: Page, source: Source) -> Frame:
+    """The frame without its cells and texts, each as large as the page: few records are looked up again."""
+    again = cache(partial(decode, page, source))
+    return replace(frame, cells=frame.cells.clear(), record=lambda row: again().record(row))
 
 
 def _placed(pages: Iterator[Ready], places: Iterator[Place], lease: Lease) -> Iterator[tuple[Ready, Place]]:

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ingest import held, items, together
 from ingest.by_halves import Refused
 from ingest.claims import Claim
 from ingest.company import Company
+from ingest.copy_row import copy_row
 from ingest.declared import Source
 from ingest.items import Begun
 from ingest.known import Known
@@ -62,22 +63,21 @@ def _raw_ids(db: Engine) -> Iterator[int]:
 
 def land(tx: Connection, claim: Claim, page: Page, packed: Packed, place: Place, *, records: int) -> int:
     """Keep the page's bytes as they came; return the id that its items and rejects refer to."""
-    tx.execute(
-        insert(RawPage).values(
-            id=place.raw_id,
-            source=claim.source,
-            run_id=claim.run_id,
-            part=page.part,
-            sequence=place.sequence,
-            request=dict(page.request),
-            media_type=page.media_type,
-            records=records,
-            size=packed.size,
-            sha256=packed.sha256,
-            body=packed.body,
-            fetched_at=page.fetched_at,
-        )
-    )
+    row = {
+        "id": place.raw_id,
+        "source": claim.source,
+        "run_id": claim.run_id,
+        "part": page.part,
+        "sequence": place.sequence,
+        "request": dict(page.request),
+        "media_type": page.media_type,
+        "records": records,
+        "size": packed.size,
+        "sha256": packed.sha256,
+        "body": packed.body,
+        "fetched_at": page.fetched_at,
+    }
+    copy_row(tx, RawPage.__tablename__, row)
     return place.raw_id
 
 

@@ -226,7 +226,7 @@ class FileOptions(KindOptions):
 
     path = FilePath("A path or a glob relative to FILES_ROOT.", required=True)
     compression = Choice(["auto", "none", "gzip"], "auto: gzip when the name ends in .gz.", default="auto")
-    page_size = Size("Bytes of a page, cut at a record's end.", least=1024, most=64 * 1024**2, default="4MB")
+    page_size = Size("Bytes of a page, cut at a record's end.", least=1024, most=64 * 1024**2, default="3MB")
 
 
 class CsvFileOptions(FileOptions):

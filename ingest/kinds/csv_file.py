@@ -27,7 +27,7 @@ def csv_file(
     quote: str = '"',
     header: Literal[True] | Sequence[str] = True,
     skip_lines: int = 0,
-    page_size: int = 4 * 1024**2,
+    page_size: int = 3 * 1024**2,
     columns: Sequence[str] = (),
     most_decompressed: int = MOST_DECOMPRESSED,
     span: Span | None = None,

@@ -21,7 +21,7 @@ def jsonl_file(
     root: Path,
     path: str,
     compression: str = "auto",
-    page_size: int = 4 * 1024**2,
+    page_size: int = 3 * 1024**2,
     most_decompressed: int = MOST_DECOMPRESSED,
     span: Span | None = None,
 ) -> Iterator[Page]:

@@ -1,0 +1,53 @@
+"""Records of JSON that were taken apart in bulk, completed by all others, one by one."""
+
+from collections.abc import Callable, Sequence
+
+import polars as pl
+
+from ingest.decode.json_record import INDEX, Cells, Finders, Problem, table
+from ingest.page import Reject
+
+
+def completed(
+    frames: Sequence[pl.DataFrame],
+    many: int,
+    wanted: Finders,
+    cells: Callable[[int], Cells | Problem],
+    reject: Callable[[int, Problem], Reject],
+) -> tuple[list[int], pl.DataFrame, list[Reject]]:
+    """The numbers and cells of the good ones of so many records, in order, and the rejects.
+
+    `frames` hold cells with the numbers of their records. Of a record that is in none `cells` is asked.
+    """
+    numbers: list[int] = []
+    rows: list[Cells] = []
+    rejects: list[Reject] = []
+    for index in _others(frames, many):
+        row = cells(index)
+        if isinstance(row, Problem):
+            rejects.append(reject(index, row))
+        else:
+            numbers.append(index)
+            rows.append(row)
+    return *_together(frames, numbers, table(rows, wanted)), rejects
+
+
+def _others(frames: Sequence[pl.DataFrame], many: int) -> list[int]:
+    """The numbers, of so many records, that are in none of the frames."""
+    if sum(map(len, frames)) == many:
+        return []
+    left = pl.repeat(True, many, dtype=pl.Boolean, eager=True)
+    for frame in frames:
+        left = left.scatter(frame[INDEX], False)
+    return left.arg_true().to_list()
+
+
+def _together(
+    frames: Sequence[pl.DataFrame], numbers: Sequence[int], cells: pl.DataFrame
+) -> tuple[list[int], pl.DataFrame]:
+    """The numbers and cells of all records in order: those of the frames, and the others with theirs."""
+    rest = cells.insert_column(0, pl.Series(INDEX, numbers, dtype=pl.UInt32))
+    found = pl.concat([*frames, rest]) if frames else rest
+    if len(frames) > 1 or (frames and numbers):
+        found = found.sort(INDEX)
+    return found[INDEX].to_list(), found.drop(INDEX)
