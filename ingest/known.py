@@ -22,9 +22,12 @@ from sqlalchemy import Connection, text
 
 from ingest.copy_in import own_cursor
 from ingest.declared import Source
+from ingest.open_rejects import OpenRejects
 
 BITS = 2**27
 MOST_ROWS = 2_000_000
+# So many open rejects are read at the beginning of a run, which takes some 15 ms.
+MOST_REJECTS = 10_000
 # To read a hash costs about a tenth of looking a key up, if the blocks are mostly of the source itself.
 WORTH = 10
 LEAST_A_BLOCK = 8
@@ -73,6 +76,7 @@ class Known:
 
     def __init__(self, tx: Connection, source: Source) -> None:
         self._source = source
+        self.open_rejects = OpenRejects(tx, source, most=MOST_REJECTS)
         self._began_empty = not _asked(tx, source, _ANY)
         self._looked_up = self._next_look = 0
         self._hashes: _Hashes | None = None

@@ -1,6 +1,5 @@
 """Rejects into their table: what a page sets aside, and what its records settle."""
 
-import hashlib
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from ingest.claims import Claim
 from ingest.copy_in import copy_in
 from ingest.declared import Source
 from ingest.normalize.plan import copy_text
+from ingest.open_rejects import ARRIVED, OpenRejects, fingerprint
 from ingest.page import Reject
 from ingest.storable import storable
 from ingest.verdicts import judged_again
@@ -41,11 +41,6 @@ _SETTLE = text("""
        AND (key = ANY(:keys) OR (key IS NULL AND md5(record) = ANY(:records)))
 """)
 
-_WAITING = text("""
-    SELECT key, CASE WHEN key IS NULL THEN md5(record) END FROM rejects
-     WHERE source = :source AND state = 'open' AND raw_id < :raw_id LIMIT :most
-""")
-
 
 def set_aside(
     tx: Connection,
@@ -55,11 +50,15 @@ def set_aside(
     rejects: Sequence[Reject],
     *,
     arrived: pl.Series,
+    standing: OpenRejects | None = None,
 ) -> None:
-    """Keep the page's rejects in place of its earlier ones, and settle older ones whose key came again."""
+    """Keep the page's rejects in place of its earlier ones, and settle older ones whose key came again.
+
+    `standing` are those of the source, where this run alone writes them.
+    """
     tx.execute(delete(RejectRow).where(RejectRow.source == source.name, RejectRow.raw_id == raw_id))
     rows = _rows(rejects, claim, raw_id)
-    _settle(tx, source, raw_id, rows, arrived)
+    _settle(tx, source, raw_id, rows, arrived, standing)
     _write(tx, rows)
 
 
@@ -74,7 +73,7 @@ def set_aside_again(
     arrived: pl.Series,
 ) -> None:
     """Bring the rejects of a page that was loaded before in line with today's verdicts: `ingest.verdicts`."""
-    _settle(tx, source, raw_id, _rows(rejects, claim, raw_id), arrived)
+    _settle(tx, source, raw_id, _rows(rejects, claim, raw_id), arrived, None)
     first_time = judged_again(tx, source, raw_id, accepted, rejects)
     _write(tx, _rows(first_time, claim, raw_id))
 
@@ -88,30 +87,31 @@ def _write(tx: Connection, rows: pl.DataFrame) -> None:
         copy_in(tx, RejectRow.__tablename__, list(SCHEMA), rows.select(_LINE).to_series())
 
 
-def _settle(tx: Connection, source: Source, raw_id: int, rows: pl.DataFrame, arrived: pl.Series) -> None:
-    keys = {*arrived.to_list(), *rows["key"].drop_nulls()}
-    records = {_md5(record) for record in rows.filter(pl.col("key").is_null())["record"]}
-    waiting = _waiting(tx, source, raw_id, most=len(keys) + len(records))
-    if waiting is not None:
-        keys &= {key for key, _ in waiting}
-        records &= {record for _, record in waiting}
-    if keys or records:
-        found = {"keys": list(keys), "records": list(records)}
+def _settle(
+    tx: Connection,
+    source: Source,
+    raw_id: int,
+    rows: pl.DataFrame,
+    arrived: pl.Series,
+    standing: OpenRejects | None,
+) -> None:
+    """Settle the rejects whose records have come again, good or bad. `rows` are open from then on."""
+    bad = _by_key_or_record(rows)
+    every = pl.concat([pl.DataFrame({"key": arrived}).with_columns(record=pl.lit(None, pl.String)), bad])
+    standing = standing or OpenRejects(tx, source, most=len(every))
+    met = standing.met(every)
+    if not met.is_empty():
+        found = {"keys": met["key"].drop_nulls().to_list(), "records": met["record"].drop_nulls().to_list()}
         tx.execute(_SETTLE, {"source": source.name, "raw_id": raw_id, **found})
+    standing.add(bad)
 
 
-def _waiting(tx: Connection, source: Source, raw_id: int, *, most: int) -> Sequence[Any] | None:
-    """The keys and fingerprints of the source's open rejects; None when they are more than `most`.
-
-    Mostly they are few, and then it is cheaper to read them than to send PostgreSQL all keys of a page.
-    """
-    found = tx.execute(_WAITING, {"source": source.name, "raw_id": raw_id, "most": most + 1}).all()
-    return None if len(found) > most else found
-
-
-def _md5(record: str) -> str:
-    """The fingerprint that PostgreSQL's md5() gives, to know a record without a key again."""
-    return hashlib.md5(record.encode(), usedforsecurity=False).hexdigest()
+def _by_key_or_record(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rejects by their keys; those without one by the fingerprints of their records."""
+    records = [
+        fingerprint(record) if key is None else None for key, record in rows.select("key", "record").rows()
+    ]
+    return pl.DataFrame({"key": rows["key"], "record": records}, schema=ARRIVED)
 
 
 def _row(reject: Reject, claim: Claim, raw_id: int) -> tuple[Any, ...]:

@@ -108,7 +108,8 @@ def load(
     if begun is not None:
         counts, refused = counts + begun.counts, begun.refused + refused
     found = [*rejects, *(_refused(row, frame) for row in refused)]
-    set_aside(tx, source, claim, raw_id, found, arrived=good["key"].unique())
+    standing = known.open_rejects if isinstance(known, Known) else None
+    set_aside(tx, source, claim, raw_id, found, arrived=good["key"], standing=standing)
     return _outcomes(frame, counts, found)
 
 
@@ -128,8 +129,7 @@ def load_again(
     counts, refused = items.write(tx, source, claim, raw_id, good)
     found = [*rejects, *(_refused(row, frame) for row in refused)]
     accepted = set(good["index"]) - {row.index for row in refused}
-    arrived = good["key"].unique()
-    set_aside_again(tx, source, claim, raw_id, found, accepted=accepted, arrived=arrived)
+    set_aside_again(tx, source, claim, raw_id, found, accepted=accepted, arrived=good["key"])
     return _outcomes(frame, counts, found)
 
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 import zstandard
 
-from ingest import claims, in_turn, store
+from ingest import claims, in_turn, known, open_rejects, store
 from ingest.decode import decode
 from ingest.normalize import normalize
 from ingest.page import JSON, Page
@@ -211,6 +211,28 @@ def test_keyless_reject_is_open_once(engine):
     assert rows(engine, "SELECT state, count(*) FROM rejects GROUP BY state ORDER BY state") == [
         ("open", 1),
         ("resolved", 2),
+    ]
+
+
+@pytest.mark.parametrize(("read", "kept"), [(10_000, 100_000), (0, 0), (10_000, 1)])
+def test_rejects_are_settled_within_a_run(engine, monkeypatch, read, kept):
+    """Remembered, or too many for it: what comes again settles what was before."""
+    monkeypatch.setattr(known, "MOST_REJECTS", read)
+    monkeypatch.setattr(open_rejects, "MOST_KEPT", kept)
+    bad, nameless = thing("a", price="bad"), {"name": "no key"}
+    declare(engine, thing_source(Script([])))
+    run(engine, thing_source(Script([[thing("z", price="bad"), nameless]])))
+
+    pages = [[bad, thing("b", price="bad"), nameless], [bad, nameless], [thing("a", price="3"), thing("z")]]
+    run(engine, thing_source(Script(pages)), mode="full")
+
+    query = "SELECT key, state, count(*) FROM rejects GROUP BY key, state ORDER BY key, state"
+    assert rows(engine, query) == [
+        ("a", "resolved", 2),
+        ("b", "open", 1),
+        ("z", "resolved", 1),
+        (None, "open", 1),
+        (None, "resolved", 2),
     ]
 
 
