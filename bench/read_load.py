@@ -6,8 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -65,11 +65,9 @@ def ask(url: str, seconds: float) -> Load:
     """Ask from 16 threads of this process."""
     took: list[float] = []
     until = time.monotonic() + seconds
-    threads = [threading.Thread(target=_one, args=(url, until, took)) for _ in range(CONNECTIONS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        for asking in [pool.submit(_one, url, until, took) for _ in range(CONNECTIONS)]:
+            asking.result()
     took.sort()
     middle, late = took[len(took) // 2], took[len(took) * 99 // 100]
     return Load(len(took), len(took) / seconds, middle * 1000, late * 1000)

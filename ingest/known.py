@@ -8,7 +8,8 @@ holds the fence nobody else writes the source's rows, so what was seen once stay
   record whose hash is among them stands as it is, unless the run has met its key before. Where the source has
   but a small share of its table, keys are looked up all the same: its rows are not to be had without others.
 
-Memory is bounded: 16 MB tell which keys were met, and hashes (16 bytes) are read of MOST_ROWS rows at most.
+Memory is bounded: 16 MB tell which keys were met, hashes (16 bytes) are read of MOST_ROWS rows at most, and
+of the open rejects no more than MOST_KEPT are remembered.
 """
 
 from collections.abc import Iterable, Iterator

@@ -40,7 +40,7 @@ class OpenRejects:
     def add(self, written: pl.DataFrame) -> None:
         """Remember what was written just now, in columns of `ARRIVED`."""
         if not self._many:
-            self._found = pl.concat([self._found, written])
+            self._found.extend(written)
             self._many = len(self._found) > MOST_KEPT
 
 

@@ -6,6 +6,8 @@ nobody could tell that it comes too late. So such a page leaves a trace while ea
 when all are done, what an earlier part has written over is offered once more.
 """
 
+from dataclasses import replace
+
 import polars as pl
 import structlog
 from psycopg2 import sql
@@ -60,7 +62,7 @@ def settle(db: Engine, source: Source, claim: Claim, lease: Lease, run_id: int) 
         overtaken = _overtaken(connection, source, run_id)
     for raw_id, keys in overtaken:
         lease.check()
-        _offer_again(db, source, claim, raw_id, keys)
+        _offer_again(db, source, claim, run_id, raw_id, keys)
     with db.begin() as tx:
         guard(tx, claim)
         _settle_rejects(tx, source, run_id)
@@ -91,8 +93,11 @@ def _overtaken(connection: Connection, source: Source, run_id: int) -> list[tupl
     return found
 
 
-def _offer_again(db: Engine, source: Source, claim: Claim, raw_id: int, keys: list[str]) -> None:
-    """Load these records of the page again: the later one of equal versions is the one that counts."""
+def _offer_again(db: Engine, source: Source, claim: Claim, run_id: int, raw_id: int, keys: list[str]) -> None:
+    """Load these records of the page again: the later one of equal versions is the one that counts.
+
+    In the name of the page's own run, under this claim: so a settling that was interrupted is finished.
+    """
     with db.connect() as connection:
         kept = kept_page(connection, source.name, raw_id)
     assert kept is not None, "a page is kept while it has a trace"
@@ -103,7 +108,8 @@ def _offer_again(db: Engine, source: Source, claim: Claim, raw_id: int, keys: li
         return
     with db.begin() as tx:
         guard(tx, claim)
-        counts, _ = items.write(tx, source, claim, raw_id, good.filter(pl.col("key").is_in(keys)))
+        own = replace(claim, run_id=run_id)
+        counts, _ = items.write(tx, source, own, raw_id, good.filter(pl.col("key").is_in(keys)))
     log.info("page offered again", raw_id=raw_id, updated=counts["updated"])
 
 

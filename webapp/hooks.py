@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-import orjson
 import structlog
 from flask import Flask, Response, g, request
 
@@ -36,25 +35,25 @@ def register(app: Flask, level: str) -> None:
     app.after_request(partial(_finish, _access_log(level)))
 
 
-class StandardError:
-    """Where the lines go. One that cannot be written is lost, and nothing else is."""
+class Lines:
+    """They go to standard error. One that cannot be written is lost, and nothing else is."""
 
-    def info(self, line: bytes) -> None:
-        """Write a line."""
+    def info(self, line: str) -> None:
+        """Write a line, all of it ASCII: what a client sends as a path must not begin another one."""
         with suppress(OSError, ValueError):
-            sys.stderr.buffer.write(line + b"\n")
+            sys.stderr.buffer.write(line.encode("ascii") + b"\n")
             sys.stderr.buffer.flush()
 
 
 def _access_log(level: str) -> Any:
     """Writes the line of each request as `ingest.log` would, but directly, in a quarter of the time."""
     wrapped = structlog.wrap_logger(
-        StandardError(),
+        Lines(),
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(orjson.dumps),
+            structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from sqlalchemy import text
 
-from ingest import claims, store
+from ingest import claims, store, traces
 from ingest.company import Company
 from ingest.known import Met
 from ingest.pipeline import make_ready
@@ -184,6 +184,39 @@ def test_unsettled_run_is_settled_by_the_next(engine):
 
     assert things(engine)["k"][0] == "old"
     assert rows(engine, "SELECT * FROM traces") == []
+
+
+def test_settling_that_was_interrupted_is_finished(engine, monkeypatch):
+    """Of two pages that are to be offered again, the worker dies after the first."""
+    pages = {"1": [[thing("k", "new")]], "2": [[thing("k", "old")]], "3": [[thing("k", "new")]]}
+    source = begun_with(engine, divided(pages), [thing("k", "old")])
+    claim = planned(engine, source, mode="full")
+    one, two, three = (take(engine, claim) for _ in pages)
+    for held in (two, one, three):
+        load(engine, source, held, pages[held.part.name][0])
+    with engine.begin() as tx:
+        claims.finish(tx, claim, "failed", kind="worker_died", message="of the test")
+    after = replace(source, parts=None, pull=Script([]).pull)
+
+    offer_again = traces._offer_again
+    monkeypatch.setattr(traces, "_offer_again", dies_after(offer_again))
+    with pytest.raises(KeyError, match="died"):
+        run(engine, after)
+    monkeypatch.setattr(traces, "_offer_again", offer_again)
+    assert things(engine)["k"][0] == "old"
+    run(engine, after)
+
+    assert things(engine)["k"][0] == "new"
+
+
+def dies_after(step):
+    """The step, after which the worker dies."""
+
+    def dying(*args):
+        step(*args)
+        raise KeyError("died")
+
+    return dying
 
 
 def waits_for_a_lock(engine):

@@ -61,6 +61,16 @@ def test_line_of_a_request(client: FlaskClient, capsys: pytest.CaptureFixture[st
     }
 
 
+def test_path_begins_no_other_line(client: FlaskClient, capsys: pytest.CaptureFixture[str]) -> None:
+    """Some readers end lines at more than a line feed, and terminals act on C1 controls."""
+    client.get("/a%E2%80%A8%7B%22event%22:1%7D%C2%9B31m%C2%85x%7f%0a")
+
+    written = capsys.readouterr().err
+    assert written.isascii()
+    assert len([line for line in written.splitlines() if "request served" in line]) == 1
+    assert written.rstrip("\n").isprintable()
+
+
 @pytest.fixture
 def terse(app: Flask, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """A client of an application that is told to write no lines of requests."""
