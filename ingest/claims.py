@@ -99,6 +99,14 @@ def lease_end(seconds: float) -> Any:
     return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
+def renewed(until: Any, seconds: float) -> Any:
+    """The end of a lease that is renewed, counted from the beginning of the transaction.
+
+    Whoever had to wait for the row may be gone when it is its turn: its wait must not keep others away.
+    """
+    return func.greatest(until, func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds))
+
+
 def guard(tx: Connection, claim: Claim) -> None:
     """Begin a transaction that writes data: hold the source's fence, and stop if it is no longer ours.
 
@@ -159,8 +167,9 @@ def _expect_ours(tx: Connection, claim: Claim, statement: Any) -> Any:
 def renew(tx: Connection, claim: Claim, *, lease: float) -> bool:
     """Extend the lease, and that of the part. Returns whether somebody asked to cancel. Raises LeaseLost."""
     if claim.part is not None:
-        held.renew(tx, claim.part, lease_end(lease))
-    return bool(_expect_ours(tx, claim, _ours(claim).values(lease_until=lease_end(lease))).cancel_requested)
+        held.renew(tx, claim.part, renewed(Part.lease_until, lease))
+    row = _expect_ours(tx, claim, _ours(claim).values(lease_until=renewed(Run.lease_until, lease)))
+    return bool(row.cancel_requested)
 
 
 def finish(

@@ -412,3 +412,17 @@ def test_lock_of_another_does_not_end_a_run(engine, shop, redis_url):
         lease.interrupted.wait(0.2)
         lease.check()
         assert carry_out(engine, shop, claim, None, lease) == "succeeded"
+
+
+def test_renewal_counts_from_when_it_was_asked_for(engine, shop):
+    """One that waits for the row, while its worker is given up, must not keep the run from others."""
+    claim = begin(engine, shop)
+
+    with engine.begin() as tx:
+        claims.renew(tx, claim, lease=100)
+        [until] = tx.execute(text("SELECT lease_until - now() FROM runs"))
+        claims.renew(tx, claim, lease=1)
+        [after] = tx.execute(text("SELECT lease_until - now() FROM runs"))
+
+    assert until[0] == timedelta(seconds=100)
+    assert after == until
