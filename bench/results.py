@@ -18,7 +18,7 @@ BY_HAND = {
     "F4": "temporary table, what differs",
     "F5": "temporary table, what differs",
     "fetch": "fetch and parse alone",
-    "raw": "raw pages alone: SHA-256, zstd, INSERT",
+    "raw": "raw pages alone: SHA-256, zstd, COPY",
 }
 Rounds = Sequence[Sequence[Sample]]
 Figures = dict[str, Any]
