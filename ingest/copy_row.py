@@ -8,7 +8,7 @@ function writes.
 
 import json
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -24,7 +24,10 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def copy_row(tx: Connection, table: str, row: Mapping[str, Any]) -> None:
-    """Write one row, a value for each column; the types of the values say those of the columns: `BINARY`."""
+    """Write one row, a value for each column; the types of the values say those of the columns.
+
+    int is bigint, str text, bytes bytea, dict jsonb, and an aware datetime timestamptz. TypeError for others.
+    """
     statement = sql.SQL("COPY {table} ({columns}) FROM STDIN WITH (FORMAT binary)").format(
         table=sql.Identifier(table), columns=sql.SQL(", ").join(map(sql.Identifier, row))
     )
@@ -33,28 +36,22 @@ def copy_row(tx: Connection, table: str, row: Mapping[str, Any]) -> None:
 
 
 def _written(values: list[Any]) -> bytes:
-    fields = (BINARY[type(value)](value) for value in values)
-    sized = (part for field in fields for part in (struct.pack(">i", len(field)), field))
+    sized = (part for field in map(_sent, values) for part in (struct.pack(">i", len(field)), field))
     return b"".join([HEADER, struct.pack(">h", len(values)), *sized, TRAILER])
 
 
-def _bigint(value: int) -> bytes:
-    return struct.pack(">q", value)
-
-
-def _timestamptz(value: datetime) -> bytes:
-    return _bigint((value - EPOCH) // timedelta(microseconds=1))
-
-
-def _jsonb(value: dict[str, Any]) -> bytes:
-    """Version 1 is the text."""
-    return b"\x01" + json.dumps(value).encode()
-
-
-BINARY: dict[type, Callable[[Any], bytes]] = {
-    int: _bigint,
-    str: str.encode,
-    bytes: bytes,
-    dict: _jsonb,
-    datetime: _timestamptz,
-}
+def _sent(value: Any) -> bytes:
+    """The value as its type's send function writes it; jsonb of version 1 is text."""
+    match value:
+        case bytes():
+            return value
+        case str():
+            return value.encode()
+        case int():
+            return struct.pack(">q", value)
+        case datetime():
+            return struct.pack(">q", (value - EPOCH) // timedelta(microseconds=1))
+        case dict():
+            return b"\x01" + json.dumps(value).encode()
+        case _:
+            raise TypeError(f"no column takes a {type(value).__name__}")

@@ -20,6 +20,7 @@ TARGETS = {
     "check",
     "audit",
     "bench",
+    "bench-read",
     "scale",
     "clean",
     "up",
