@@ -2,9 +2,9 @@
 
 PostgreSQL and the worker are two processes: taken in turns, each waits for the other. One thread walks the
 source and makes its pages ready, in order; whoever commits takes them one by one. Beside those that are being
-committed there is one page in memory, ready or in the making. A large page waits until the
-taker has come back for it, and nothing is made until the taker has come back from it: memory stays bounded by
-the largest page.
+committed there is one page in memory, ready or in the making. A large page waits until the taker has come
+back for it, and nothing is made until the taker has come back from it: memory stays bounded by the largest
+page.
 """
 
 import threading
