@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from ingest import claims, runs
 from ingest.carry_out import carry_out
 from ingest.claims import Claim
+from ingest.collected import seldom_collected
 from ingest.declared import Catalog
 from ingest.http import Http
 from ingest.http.quota import Quota
@@ -134,7 +135,7 @@ def _claimed(
             stop=lease.interrupted,
             allow_private=settings.allow_private,
         )
-        with lease, http:
+        with seldom_collected(), lease, http:
             outcome = carry_out(db, catalog.sources.get(claim.source), claim, http, lease, crew)
         log.info("run left", outcome=outcome)
     return outcome
