@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import polars as pl
 
 from ingest.decode.json_record import INDEX, Cells, Finders, Problem, table
@@ -29,25 +30,24 @@ def completed(
         else:
             numbers.append(index)
             rows.append(row)
-    return *_together(frames, numbers, table(rows, wanted)), rejects
+    return *_together(frames, numbers, rows, wanted), rejects
 
 
 def _others(frames: Sequence[pl.DataFrame], many: int) -> list[int]:
     """The numbers, of so many records, that are in none of the frames."""
-    if sum(map(len, frames)) == many:
-        return []
-    left = pl.repeat(True, many, dtype=pl.Boolean, eager=True)
+    left = np.ones(many, np.bool_)
     for frame in frames:
-        left = left.scatter(frame[INDEX], False)
-    return left.arg_true().to_list()
+        left[frame[INDEX].to_numpy()] = False
+    others: list[int] = np.flatnonzero(left).tolist()
+    return others
 
 
 def _together(
-    frames: Sequence[pl.DataFrame], numbers: Sequence[int], cells: pl.DataFrame
+    frames: Sequence[pl.DataFrame], numbers: Sequence[int], rows: Sequence[Cells], wanted: Finders
 ) -> tuple[list[int], pl.DataFrame]:
     """The numbers and cells of all records in order: those of the frames, and the others with theirs."""
-    rest = cells.insert_column(0, pl.Series(INDEX, numbers, dtype=pl.UInt32))
-    found = pl.concat([*frames, rest]) if frames else rest
-    if len(frames) > 1 or (frames and numbers):
-        found = found.sort(INDEX)
+    if numbers or not frames:
+        others = table(rows, wanted).insert_column(0, pl.Series(INDEX, numbers, dtype=pl.UInt32))
+        frames = [*frames, others]
+    found = frames[0] if len(frames) == 1 else pl.concat(frames).sort(INDEX)
     return found[INDEX].to_list(), found.drop(INDEX)

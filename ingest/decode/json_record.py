@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import methodcaller
+from contextlib import suppress
+from operator import itemgetter, methodcaller
 from typing import Any, NamedTuple
 
 import jmespath
@@ -17,6 +18,7 @@ LONGEST_TEXT = 65_536
 INDEX = " index"
 # Deeper values than this are nobody's data, and writing them out would exhaust Python's stack.
 DEEPEST = 100
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 PLAIN_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
 PLAIN_TYPES = {str, json_text.Number, type(None)}
 # jmespath lets Python's own error through where it sorts or compares what cannot be compared.
@@ -108,26 +110,38 @@ def plain(records: Sequence[Any], wanted: Finders) -> list[pl.DataFrame]:
     numbers = [number for number, record in enumerate(records) if type(record) is dict]
     own = records if len(numbers) == len(records) else [records[number] for number in numbers]
     try:
-        found = {path: list(map(find, own)) for path, find in wanted.items()}
+        found = _found(own, wanted)
     except MISFITS:
         return []
-    if odd := {row for values in found.values() for row in _nested(values)}:
+    sorts = {path: set(map(type, values)) for path, values in found.items()}
+    if odd := {row for path in found if _has_nested(sorts[path]) for row in _nested(found[path])}:
         rows = [row for row in range(len(own)) if row not in odd]
         numbers = [numbers[row] for row in rows]
         found = {path: [values[row] for row in rows] for path, values in found.items()}
-    cells = _frame({path: _plain_cells(values) for path, values in found.items()}, wanted)
-    return [cells.insert_column(0, pl.Series(INDEX, numbers, dtype=pl.UInt32))]
+    cells = {
+        path: values if sorts[path] <= PLAIN_TYPES else list(map(_cell, values))
+        for path, values in found.items()
+    }
+    return [_frame(cells, wanted).insert_column(0, pl.Series(INDEX, numbers, dtype=pl.UInt32))]
+
+
+def _found(records: Sequence[dict[str, Any]], wanted: Finders) -> dict[str, Sequence[Any]]:
+    """The values at each path. Records that have all names are taken apart in one go."""
+    names = [path for path in wanted if NAME.fullmatch(path)]
+    found: dict[str, Sequence[Any]] = {}
+    if len(names) > 1 and records:
+        with suppress(KeyError):
+            found = dict(zip(names, zip(*map(itemgetter(*names), records), strict=True), strict=True))
+    return {path: found[path] if path in found else list(map(find, records)) for path, find in wanted.items()}
+
+
+def _has_nested(sorts: set[type]) -> bool:
+    return any(issubclass(sort, dict | list) for sort in sorts)
 
 
 def _nested(values: Sequence[Any]) -> list[int]:
     """Which of the values are lists or objects."""
-    if not any(issubclass(kind, dict | list) for kind in set(map(type, values))):
-        return []
     return [row for row, value in enumerate(values) if isinstance(value, dict | list)]
-
-
-def _plain_cells(values: list[Any]) -> Cells:
-    return values if set(map(type, values)) <= PLAIN_TYPES else list(map(_cell, values))
 
 
 def _frame(columns: Mapping[str, Sequence[str | None]], wanted: Finders) -> pl.DataFrame:
