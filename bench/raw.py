@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from ingest.copy_row import copy_row
+from ingest.copy_rows import copy_rows
 from ingest.packed import pack
 
 PAGE = 3 * 1024**2
@@ -29,7 +29,7 @@ def main() -> None:
         while page := file.read(PAGE):
             packed = pack(page)
             with engine.begin() as tx:
-                copy_row(tx, TABLE, {"sha256": packed.sha256, "body": packed.body})
+                copy_rows(tx, TABLE, [{"sha256": packed.sha256, "body": packed.body}])
             size += len(packed.body)
     sys.stdout.write(json.dumps({"seconds": time.perf_counter() - began, "bytes": size}) + "\n")
 

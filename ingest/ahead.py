@@ -1,13 +1,14 @@
-"""The next page is fetched and made ready while this one is being committed.
+"""The next pages are fetched and made ready while these are being committed.
 
 PostgreSQL and the worker are two processes: taken in turns, each waits for the other. One thread walks the
-source and makes its pages ready, in order; whoever commits takes them one by one. Beside those that are being
-committed there is one page in memory, ready or in the making. A large page waits until the taker has come
-back for it, and nothing is made until the taker has come back from it: memory stays bounded by the largest
-page.
+source and makes its pages ready, in order; whoever commits takes what there is by then. Beside what was taken
+there is one page in memory, ready or in the making, or two megabytes of small ones. A large page waits until
+the taker has come back for it, and nothing is made until the taker has come back from it: memory stays
+bounded by the largest page.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from contextvars import copy_context
@@ -16,6 +17,10 @@ from typing import Generic, TypeVar
 from ingest.page import Page
 
 LARGE = 5 * 1024**2
+# So many pages, of so many bytes together, are taken at once. More would take longer to do again after a
+# fault and save next to nothing.
+MOST_TOGETHER = 50
+LARGEST_TOGETHER = 2 * 1024**2
 # A thread that waits for an upstream's bytes may not end at once; closing the client ends it.
 PATIENCE = 2.0
 
@@ -28,13 +33,16 @@ def is_large(page: Page) -> bool:
 
 
 @contextmanager
-def ahead(pages: Generator[Page, None, None], make_ready: Callable[[Page], T]) -> Iterator[Iterator[T]]:
-    """Give what `make_ready` makes of each page, in order, made by a thread that is one page ahead.
+def ahead(
+    pages: Generator[Page, None, None], make_ready: Callable[[Page], T], *, most: int = MOST_TOGETHER
+) -> Iterator[Iterator[list[T]]]:
+    """Give what `make_ready` makes of each page, in order, made by a thread that is ahead.
 
-    What is raised over there is raised here, after all that came before it. Leaving the context ends the
-    thread, and closes `pages`.
+    As much at a time as is there: `most` pages or LARGEST_TOGETHER bytes, but one page at least. What is
+    raised over there is raised here, after all that came before it. Leaving the context ends the thread, and
+    closes `pages`.
     """
-    window = _Window[T]()
+    window = _Window[T](most)
     maker = threading.Thread(
         target=copy_context().run, args=(_make, pages, make_ready, window), name="pages ahead", daemon=True
     )
@@ -53,7 +61,7 @@ def _make(pages: Generator[Page, None, None], make_ready: Callable[[Page], T], w
                 large = is_large(page)
                 if large:
                     window.wait_until_idle()
-                window.give(make_ready(page))
+                window.give(make_ready(page), len(page.body))
                 if large:
                     window.wait_until_idle()
         window.end(None)
@@ -68,20 +76,24 @@ class _Closed(Exception):
 
 
 class _Window(Generic[T]):
-    """One place between two threads. `_busy`: what was taken last is still being worked on."""
+    """A place between two threads. `_busy`: what was taken last is still being worked on."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._changed = threading.Condition()
-        self._waiting: list[T] = []
+        self._waiting = deque[tuple[T, int]]()
         self._busy = self._closed = self._ended = False
         self._error: BaseException | None = None
 
-    def give(self, ready: T) -> None:
-        """Put it down and wait until it is taken. Raises _Closed."""
+    def give(self, ready: T, size: int) -> None:
+        """Put it down and wait until there is room for more. Raises _Closed."""
         with self._changed:
-            self._waiting.append(ready)
+            self._waiting.append((ready, size))
             self._changed.notify_all()
-            self._wait_for(lambda: not self._waiting)
+            self._wait_for(self._has_room)
+
+    def _has_room(self) -> bool:
+        return len(self._waiting) < self._most and sum(size for _, size in self._waiting) < LARGEST_TOGETHER
 
     def wait_until_idle(self) -> None:
         """Wait until all that was given has been worked on. Raises _Closed."""
@@ -100,21 +112,35 @@ class _Window(Generic[T]):
             self._closed = True
             self._changed.notify_all()
 
-    def taken(self) -> Iterator[T]:
-        """Take one after the other."""
+    def taken(self) -> Iterator[list[T]]:
+        """Take what there is, again and again."""
         while True:
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: self._waiting or self._ended)
+                self._changed.wait_for(self._is_worth_taking)
                 if not self._waiting:
                     break
-                ready, self._busy = self._waiting.pop(), True
+                ready, self._busy = self._take(), True
                 self._changed.notify_all()
             yield ready
             del ready
         if self._error is not None:
             raise self._error
+
+    def _is_worth_taking(self) -> bool:
+        return bool(self._waiting) or self._ended
+
+    def _take(self) -> list[T]:
+        """As many as are loaded together."""
+        page, together = self._waiting.popleft()
+        taken = [page]
+        while self._waiting and len(taken) < self._most:
+            together += self._waiting[0][1]
+            if together > LARGEST_TOGETHER:
+                break
+            taken.append(self._waiting.popleft()[0])
+        return taken
 
     def _wait_for(self, condition: Callable[[], bool]) -> None:
         self._changed.wait_for(lambda: self._closed or condition())

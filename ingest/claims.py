@@ -142,14 +142,19 @@ def so_far(tx: Connection, claim: Claim) -> Row[int, int]:
 
 
 def count(
-    tx: Connection, claim: Claim, counts: Mapping[str, int], position: Mapping[str, Any] | None
+    tx: Connection,
+    claim: Claim,
+    counts: Mapping[str, int],
+    position: Mapping[str, Any] | None,
+    *,
+    pages: int = 1,
 ) -> None:
-    """Add a page's outcome to the run's counters, in the page's own transaction. Raises LeaseLost."""
+    """Add the outcome of pages to the run's counters, in their own transaction. Raises LeaseLost."""
     added = {name: getattr(Run, name) + counts[name] for name in COUNTERS}
     after = {} if position is None else {"position_after": position}
     if claim.part is not None:
         held.count(tx, claim.part)
-    _expect_ours(tx, claim, _ours(claim).values(pages=Run.pages + 1, **added, **after))
+    _expect_ours(tx, claim, _ours(claim).values(pages=Run.pages + pages, **added, **after))
 
 
 def _ours(claim: Claim) -> Any:

@@ -15,10 +15,11 @@ from ingest.copy_in import copy_in, own_cursor
 from ingest.declared import Dataset, Source
 from ingest.fold import fold
 from ingest.known import BY_INDEX, Known
+from ingest.landed import PAGE_AND_NUMBER, Landed
 
 Written = tuple[Counter[str], list[Refused]]
 
-SYSTEM = ["source", "raw_id", "run_id", "raw_index", "content_hash", "key"]
+SYSTEM = ["source", "run_id", *PAGE_AND_NUMBER, "content_hash", "key"]
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,11 @@ class Begun:
 
 
 def begin(
-    tx: Connection, source: Source, claim: Claim, raw_id: int, good: pl.DataFrame, known: Known | Company
+    tx: Connection, source: Source, claim: Claim, landed: Landed, good: pl.DataFrame, known: Known | Company
 ) -> Begun:
     """Insert the rows that are new whatever the pages before this one bring."""
     new, others = known.certainly_new(good)
-    inserted, refused = _insert(tx, source, claim, raw_id, new)
+    inserted, refused = _insert(tx, source, claim, landed, new)
     return Begun(Counter(inserted=inserted), refused, others)
 
 
@@ -43,13 +44,13 @@ def write(
     tx: Connection,
     source: Source,
     claim: Claim,
-    raw_id: int,
+    landed: Landed,
     good: pl.DataFrame,
     known: Known | None = None,
 ) -> Written:
     """Bring the table in line with the good rows of a page; return the counts and what PostgreSQL refused."""
     unchanged, others = (0, good) if known is None else known.unchanged(tx, good)
-    counts, refused = write_by(_write_folded, tx, source, claim, raw_id, others)
+    counts, refused = write_by(_write_folded, tx, source, claim, landed, others)
     return counts + Counter(unchanged=unchanged), refused
 
 
@@ -58,7 +59,7 @@ def write_by(
     tx: Connection,
     source: Source,
     claim: Claim,
-    raw_id: int,
+    landed: Landed,
     good: pl.DataFrame,
 ) -> Written:
     """Write the good rows of a page, one a key; return the counts and what PostgreSQL refused.
@@ -68,7 +69,7 @@ def write_by(
     """
     counts, refused = Counter[str](), list[Refused]()
     while not good.is_empty():
-        counted, found = folded(tx, source, claim, raw_id, fold(good, source.dataset))
+        counted, found = folded(tx, source, claim, landed, fold(good, source.dataset))
         counts += counted
         refused += found
         check_refused(source.dataset.name, refused)
@@ -79,21 +80,23 @@ def write_by(
     return counts, refused
 
 
-def _write_folded(tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame) -> Written:
+def _write_folded(
+    tx: Connection, source: Source, claim: Claim, landed: Landed, rows: pl.DataFrame
+) -> Written:
     new, changed, unchanged = classify(tx, source, rows)
-    inserted, not_inserted = _insert(tx, source, claim, raw_id, new)
+    inserted, not_inserted = _insert(tx, source, claim, landed, new)
     updated, not_updated = write_by_halves(
-        tx, source.dataset.name, changed, lambda part: update_changed(tx, source, claim, raw_id, part)
+        tx, source.dataset.name, changed, lambda part: update_changed(tx, source, claim, landed, part)
     )
     counts = Counter(inserted=inserted, updated=updated, unchanged=unchanged)
     return counts, not_inserted + not_updated
 
 
 def _insert(
-    tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame
+    tx: Connection, source: Source, claim: Claim, landed: Landed, rows: pl.DataFrame
 ) -> tuple[int, list[Refused]]:
     return write_by_halves(
-        tx, source.dataset.name, rows, lambda part: insert_new(tx, source, claim, raw_id, part)
+        tx, source.dataset.name, rows, lambda part: insert_new(tx, source, claim, landed, part)
     )
 
 
@@ -126,17 +129,17 @@ def _standing(tx: Connection, source: Source, keys: list[str]) -> pl.DataFrame:
         return pl.DataFrame(cursor.fetchall(), schema={"key": pl.String, "stands": pl.String}, orient="row")
 
 
-def insert_new(tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame) -> int:
+def insert_new(tx: Connection, source: Source, claim: Claim, landed: Landed, rows: pl.DataFrame) -> int:
     """COPY new rows straight into the table; the fence makes this the one writer of the source."""
-    _copy(tx, source.dataset.name, source, claim, raw_id, rows)
+    _copy(tx, source.dataset.name, source, claim, landed, rows)
     return len(rows)
 
 
-def update_changed(tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame) -> int:
+def update_changed(tx: Connection, source: Source, claim: Claim, landed: Landed, rows: pl.DataFrame) -> int:
     """Overwrite rows that differ, unless what stands is newer; return how many were."""
     with own_cursor(tx) as cursor:
         cursor.execute(_stage_statement(source.dataset))
-    _copy(tx, "staged", source, claim, raw_id, rows)
+    _copy(tx, "staged", source, claim, landed, rows)
     with own_cursor(tx) as cursor:
         cursor.execute("ANALYZE staged")
         cursor.execute(_update_statement(source.dataset))
@@ -185,7 +188,10 @@ def _gives_way(dataset: Dataset) -> sql.Composable:
     ).format(sql.Identifier(dataset.newest_by), later=_LATER)
 
 
-def _copy(tx: Connection, table: str, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame) -> None:
-    same = pl.lit(f"{source.name}\t{raw_id}\t{claim.run_id}")
-    lines = rows.select(pl.concat_str([same, "index", "hash", "line"], separator="\t")).to_series()
+def _copy(
+    tx: Connection, table: str, source: Source, claim: Claim, landed: Landed, rows: pl.DataFrame
+) -> None:
+    same = pl.lit(f"{source.name}\t{claim.run_id}")
+    placed = pl.concat([landed.places(rows["index"]), rows.select("hash", "line")], how="horizontal")
+    lines = placed.select(pl.concat_str([same, *PAGE_AND_NUMBER, "hash", "line"], separator="\t")).to_series()
     copy_in(tx, table, _columns(source.dataset), lines)

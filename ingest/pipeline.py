@@ -4,41 +4,38 @@ A page has happened or it has not, and the checkpoint stands exactly where the r
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 
-import polars as pl
 import structlog
 from sqlalchemy import Connection, Engine
 
 from ingest import claims, drift, items, store
-from ingest.ahead import ahead, is_large
+from ingest.ahead import MOST_TOGETHER, ahead, is_large
+from ingest.batch import Batch, Ready, batch_of, make_ready
 from ingest.claims import Claim
 from ingest.company import Company
 from ingest.declared import Source
-from ingest.decode import decode
+from ingest.errors import SourceBroken
 from ingest.http import Http
 from ingest.in_turn import Turn, in_turn
 from ingest.known import Known, Met
 from ingest.lease import Lease
-from ingest.normalize import normalize
-from ingest.packed import Packed, pack
-from ingest.page import Frame, Page, Position, Reject
-from ingest.store import Place
+from ingest.page import Position
 
 log = structlog.get_logger()
 
 
 def pull(db: Engine, source: Source, claim: Claim, http: Http, lease: Lease) -> None:
-    """Load every page since the checkpoint, one commit a page, in order, while the next is made ready.
+    """Load every page since the checkpoint, in order, while the next are fetched and made ready.
 
+    Pages that have come meanwhile are committed together; those of a part one by one.
     Raises what ends a run early: see `ingest.errors`. Pages that were loaded before stay loaded.
     """
     positions, known = begin(db, source, claim)
-    places, met = store.places(db, claim), Met()
-    with ahead(source.pull(http, positions), partial(make_ready, source=source, met=met)) as ready:
-        load = partial(load_page, db, source, claim, known)
-        in_turn(load, _placed(ready, places, lease), alone=lambda placed: is_large(placed[0].page))
+    most = MOST_TOGETHER if claim.part is None else 1
+    with ahead(source.pull(http, positions), partial(make_ready, source=source), most=most) as ready:
+        load = partial(load_batch, db, source, claim, known)
+        in_turn(load, _batches(db, source, claim, lease, ready), alone=_is_alone)
     lease.check()
 
 
@@ -50,57 +47,55 @@ def begin(db: Engine, source: Source, claim: Claim) -> tuple[dict[str, Position]
         return standing, Known(tx, source) if claim.part is None else Company()
 
 
-@dataclass(frozen=True)
-class Ready:
-    """A page with all that can be known of it without PostgreSQL."""
-
-    page: Page
-    packed: Packed
-    frame: Frame
-    good: pl.DataFrame
-    rejects: list[Reject]
-
-
-def make_ready(page: Page, source: Source, met: Met) -> Ready:
-    """Decode and normalise a page."""
-    frame = decode(page, source)
-    good, rejects = normalize(frame, source)
-    return Ready(page, pack(page.body), _light(frame, page, source), met.meet(good), rejects)
-
-
-def _light(frame: Frame, page: Page, source: Source) -> Frame:
-    """The frame without its cells and texts, each as large as the page: few records are looked up again."""
-    again = cache(partial(decode, page, source))
-    return replace(frame, cells=frame.cells.clear(), record=lambda row: again().record(row))
-
-
-def _placed(pages: Iterator[Ready], places: Iterator[Place], lease: Lease) -> Iterator[tuple[Ready, Place]]:
-    for ready in pages:
+def _batches(
+    db: Engine, source: Source, claim: Claim, lease: Lease, ready: Iterator[list[Ready]]
+) -> Iterator[Batch]:
+    """What was made ready, normalised and in its places."""
+    places, met = store.places(db, claim), Met()
+    for pages in ready:
         lease.check()
-        yield ready, next(places)
+        yield batch_of(pages, [next(places) for _ in pages], source, met)
 
 
-def load_page(
-    db: Engine, source: Source, claim: Claim, known: Known | Company, placed: tuple[Ready, Place], turn: Turn
+def _is_alone(batch: Batch) -> bool:
+    return any(is_large(ready.page) for ready in batch.pages)
+
+
+def load_batch(
+    db: Engine, source: Source, claim: Claim, known: Known | Company, batch: Batch, turn: Turn
 ) -> None:
-    """In one transaction land a page, load it, advance and count.
+    """Load the pages in one commit; where one of them is refused, those before it in one each.
 
-    Raises SourceBroken, and writes nothing of the page, when too many of the run's records are rejects.
+    Raises SourceBroken, and writes nothing of that page, when too many of the run's records are rejects.
     """
-    ready, place = placed
+    try:
+        _load(db, source, claim, known, batch, turn)
+    except SourceBroken:
+        if len(batch.pages) == 1:
+            raise
+        turn.wait()
+        for page in batch.page_by_page():
+            _load(db, source, claim, known, page, turn)
+
+
+def _load(db: Engine, source: Source, claim: Claim, known: Known | Company, batch: Batch, turn: Turn) -> None:
+    """In one transaction land the pages, load their records, advance and count."""
     with db.begin() as tx:
         claims.guard(tx, claim)
-        raw_id = store.land(tx, claim, ready.page, ready.packed, place, records=ready.frame.records)
-        begun = items.begin(tx, source, claim, raw_id, ready.good, known)
+        store.land(tx, claim, batch)
+        begun = items.begin(tx, source, claim, batch.landed, batch.good, known)
         turn.wait()
-        _check_drift(tx, source, claim, ready)
-        counts = store.load(tx, source, claim, raw_id, ready.good, ready.rejects, ready.frame, known, begun)
-        store.advance(tx, claim, ready.page)
-        claims.count(tx, claim, counts, ready.page.position)
-    log.info("page loaded", part=ready.page.part, **counts)
+        _check_drift(tx, source, claim, batch)
+        counts = store.load(
+            tx, source, claim, batch.landed, batch.good, batch.rejects, batch.frame, known, begun
+        )
+        position = store.advance(tx, claim, batch)
+        claims.count(tx, claim, counts, position, pages=len(batch.pages))
+    log.info("pages loaded", pages=len(batch.pages), part=batch.pages[-1].page.part, **counts)
 
 
-def _check_drift(tx: Connection, source: Source, claim: Claim, ready: Ready) -> None:
-    so_far, rejects = claims.so_far(tx, claim), ready.rejects
-    fetched, rejected = so_far.fetched + ready.frame.records, so_far.rejected + len(rejects)
-    drift.check(source, rejects, fetched=fetched, rejected=rejected)
+def _check_drift(tx: Connection, source: Source, claim: Claim, batch: Batch) -> None:
+    fetched, rejected = claims.so_far(tx, claim)
+    for records, rejects in batch.counted():
+        fetched, rejected = fetched + records, rejected + len(rejects)
+        drift.check(source, rejects, fetched=fetched, rejected=rejected)

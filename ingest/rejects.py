@@ -1,4 +1,4 @@
-"""Rejects into their table: what a page sets aside, and what its records settle."""
+"""Rejects into their table: what pages set aside, and what their records settle."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, text
 from ingest.claims import Claim
 from ingest.copy_in import copy_in
 from ingest.declared import Source
+from ingest.landed import Landed
 from ingest.normalize.plan import copy_text
 from ingest.open_rejects import ARRIVED, OpenRejects, fingerprint
 from ingest.page import Reject
@@ -28,6 +29,7 @@ SCHEMA = {
     "reason": pl.String,
     "message": pl.String,
     "record": pl.String,
+    "state": pl.String,
 }
 
 # Built once: to build it takes longer than to write a few rejects.
@@ -46,19 +48,20 @@ def set_aside(
     tx: Connection,
     source: Source,
     claim: Claim,
-    raw_id: int,
+    landed: Landed,
     rejects: Sequence[Reject],
     *,
-    arrived: pl.Series,
+    arrived: pl.DataFrame,
     standing: OpenRejects | None = None,
 ) -> None:
-    """Keep the page's rejects in place of its earlier ones, and settle older ones whose key came again.
+    """Keep the rejects of pages in place of their earlier ones, and settle those whose key came again.
 
-    `standing` are those of the source, where this run alone writes them.
+    `arrived` are the good rows of the pages. `standing` are the open rejects of the source, where this run
+    alone writes them.
     """
-    tx.execute(delete(RejectRow).where(RejectRow.source == source.name, RejectRow.raw_id == raw_id))
-    rows = _rows(rejects, claim, raw_id)
-    _settle(tx, source, raw_id, rows, arrived, standing)
+    tx.execute(delete(RejectRow).where(RejectRow.source == source.name, RejectRow.raw_id.in_(landed.raw_ids)))
+    rows = _settled_within(_rows(rejects, claim, landed), arrived, landed)
+    _settle(tx, source, landed, rows, arrived, standing)
     _write(tx, rows)
 
 
@@ -66,20 +69,37 @@ def set_aside_again(
     tx: Connection,
     source: Source,
     claim: Claim,
-    raw_id: int,
+    landed: Landed,
     rejects: Sequence[Reject],
     *,
     accepted: Collection[int],
-    arrived: pl.Series,
+    arrived: pl.DataFrame,
 ) -> None:
     """Bring the rejects of a page that was loaded before in line with today's verdicts: `ingest.verdicts`."""
-    _settle(tx, source, raw_id, _rows(rejects, claim, raw_id), arrived, None)
-    first_time = judged_again(tx, source, raw_id, accepted, rejects)
-    _write(tx, _rows(first_time, claim, raw_id))
+    _settle(tx, source, landed, _rows(rejects, claim, landed), arrived, None)
+    first_time = judged_again(tx, source, landed.first, accepted, rejects)
+    _write(tx, _rows(first_time, claim, landed))
 
 
-def _rows(rejects: Sequence[Reject], claim: Claim, raw_id: int) -> pl.DataFrame:
-    return pl.DataFrame([_row(reject, claim, raw_id) for reject in rejects], schema=SCHEMA, orient="row")
+def _rows(rejects: Sequence[Reject], claim: Claim, landed: Landed) -> pl.DataFrame:
+    return pl.DataFrame([_row(reject, claim, landed) for reject in rejects], schema=SCHEMA, orient="row")
+
+
+def _settled_within(rows: pl.DataFrame, arrived: pl.DataFrame, landed: Landed) -> pl.DataFrame:
+    """The rejects, those resolved whose record has come again on a later one of the pages, good or bad."""
+    if rows.is_empty() or len(landed.raw_ids) == 1:
+        return rows
+    bad = _by_key_or_record(rows).with_columns(rows["raw_id"])
+    again = arrived.select("key", "index").join(bad, on="key", how="semi")
+    good = pl.DataFrame({"key": again["key"], "raw_id": landed.places(again["index"])["raw_id"]})
+    last = (
+        pl.concat([bad, good], how="diagonal")
+        .group_by(list(ARRIVED))
+        .agg(pl.col("raw_id").max().alias("last"))
+    )
+    found = bad.join(last, on=list(ARRIVED), how="left", nulls_equal=True, maintain_order="left")
+    resolved = found["raw_id"] < found["last"]
+    return rows.with_columns(state=pl.when(resolved).then(pl.lit("resolved")).otherwise("state"))
 
 
 def _write(tx: Connection, rows: pl.DataFrame) -> None:
@@ -90,19 +110,22 @@ def _write(tx: Connection, rows: pl.DataFrame) -> None:
 def _settle(
     tx: Connection,
     source: Source,
-    raw_id: int,
+    landed: Landed,
     rows: pl.DataFrame,
-    arrived: pl.Series,
+    arrived: pl.DataFrame,
     standing: OpenRejects | None,
 ) -> None:
-    """Settle the rejects whose records have come again, good or bad. `rows` are open from then on."""
+    """Settle the rejects of earlier pages whose records have come again, good or bad.
+
+    `rows` are the new rejects, and open from then on but for those that are resolved already.
+    """
     bad = _by_key_or_record(rows)
-    every = pl.concat([pl.DataFrame({"key": arrived}).with_columns(record=pl.lit(None, pl.String)), bad])
+    every = pl.concat([arrived.select("key").with_columns(record=pl.lit(None, pl.String)), bad])
     standing = standing or OpenRejects(tx, source, most=len(every))
     met = standing.met(every)
     if not met.is_empty():
         found = {"keys": met["key"].drop_nulls().to_list(), "records": met["record"].drop_nulls().to_list()}
-        tx.execute(_SETTLE, {"source": source.name, "raw_id": raw_id, **found})
+        tx.execute(_SETTLE, {"source": source.name, "raw_id": landed.first, **found})
     standing.add(bad)
 
 
@@ -114,17 +137,17 @@ def _by_key_or_record(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame({"key": rows["key"], "record": records}, schema=ARRIVED)
 
 
-def _row(reject: Reject, claim: Claim, raw_id: int) -> tuple[Any, ...]:
+def _row(reject: Reject, claim: Claim, landed: Landed) -> tuple[Any, ...]:
     """The values of `SCHEMA`."""
     return (
         claim.source,
         claim.run_id,
-        raw_id,
-        reject.index,
+        *landed.place(reject.index),
         storable(reject.position, longest=LONGEST_RECORD),
         reject.key,
         reject.field,
         reject.reason,
         storable(reject.message, longest=LONGEST_RECORD),
         storable(reject.record, longest=LONGEST_RECORD),
+        "open",
     )

@@ -16,6 +16,7 @@ from ingest.declared import Source
 from ingest.decode import decode
 from ingest.errors import IngestError, SourceBroken
 from ingest.kept import Kept, kept_pages
+from ingest.landed import Landed
 from ingest.lease import Lease
 from ingest.normalize import normalize
 from ingest.page import Frame, Position, Reject
@@ -55,7 +56,7 @@ def judge_page(db: Engine, source: Source, claim: Claim, kept: Kept, stand: Posi
         if claim.mode == "replay":
             good = _certainly_newest(tx, source, kept, good)
             frame, good = _with_rivals(source, kept, frame, good)
-        counts = store.load_again(tx, source, claim, kept.id, good, rejects, frame)
+        counts = store.load_again(tx, source, claim, Landed([kept.id]), good, rejects, frame)
         claims.count(tx, claim, counts, stand)
     log.info("page judged again", raw_id=kept.id, **counts)
     return stand

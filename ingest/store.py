@@ -2,22 +2,23 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ingest import held, items, together
+from ingest.batch import Batch, Ready
 from ingest.by_halves import Refused
 from ingest.claims import Claim
 from ingest.company import Company
-from ingest.copy_row import copy_row
+from ingest.copy_rows import copy_rows
 from ingest.declared import Source
 from ingest.items import Begun
 from ingest.known import Known
-from ingest.packed import Packed
-from ingest.page import Frame, Page, Position, Reject
+from ingest.landed import Landed, Place
+from ingest.page import Frame, Position, Reject
 from ingest.rejects import set_aside, set_aside_again
 from models import RAW_ID, Checkpoint, RawPage, Run
 
@@ -32,14 +33,6 @@ def positions(tx: Connection, claim: Claim) -> dict[str, Position]:
     if claim.mode == "full":
         query = query.where(Checkpoint.run_id == claim.run_id)
     return {row.part: row.position for row in tx.execute(query)}
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a page stands: `raw_id` among all that are kept, `sequence` among those of its run or part."""
-
-    raw_id: int
-    sequence: int
 
 
 def places(db: Engine, claim: Claim) -> Iterator[Place]:
@@ -61,9 +54,15 @@ def _raw_ids(db: Engine) -> Iterator[int]:
         many = min(2 * many, MOST_IDS)
 
 
-def land(tx: Connection, claim: Claim, page: Page, packed: Packed, place: Place, *, records: int) -> int:
-    """Keep the page's bytes as they came; return the id that its items and rejects refer to."""
-    row = {
+def land(tx: Connection, claim: Claim, batch: Batch) -> None:
+    """Keep the bytes of the pages as they came, under the ids that their items and rejects refer to."""
+    rows = [_raw(claim, ready, place) for ready, place in zip(batch.pages, batch.places, strict=True)]
+    copy_rows(tx, RawPage.__tablename__, rows)
+
+
+def _raw(claim: Claim, ready: Ready, place: Place) -> dict[str, Any]:
+    page, packed = ready.page, ready.packed
+    return {
         "id": place.raw_id,
         "source": claim.source,
         "run_id": claim.run_id,
@@ -71,45 +70,43 @@ def land(tx: Connection, claim: Claim, page: Page, packed: Packed, place: Place,
         "sequence": place.sequence,
         "request": dict(page.request),
         "media_type": page.media_type,
-        "records": records,
+        "records": ready.frame.records,
         "size": packed.size,
         "sha256": packed.sha256,
         "body": packed.body,
         "fetched_at": page.fetched_at,
     }
-    copy_row(tx, RawPage.__tablename__, row)
-    return place.raw_id
 
 
 def load(
     tx: Connection,
     source: Source,
     claim: Claim,
-    raw_id: int,
+    landed: Landed,
     good: pl.DataFrame,
     rejects: Sequence[Reject],
     frame: Frame,
     known: Known | Company | None = None,
     begun: Begun | None = None,
 ) -> dict[str, int]:
-    """Bring items and rejects in line with one page; loading it again changes nothing. Returns the counts.
+    """Bring items and rejects in line with pages; loading them again changes nothing. Returns the counts.
 
     New rows go in by COPY, changed rows are updated, equal rows are not touched. Of equal keys in the
-    page the last counts (or the newest, where the dataset says what is newest), the others are superseded.
+    pages the last counts (or the newest, where the dataset says what is newest), the others are superseded.
     What PostgreSQL refuses of the good rows becomes a reject; `frame` knows its record. `known` spares
     questions where this run alone writes to the source, and the company of others asks its own; `begun` is
     what `items.begin` has written already.
     """
     rows = good if begun is None else begun.others
     if isinstance(known, Company):
-        counts, refused = together.write(tx, source, claim, raw_id, rows, known)
+        counts, refused = together.write(tx, source, claim, landed, rows, known)
     else:
-        counts, refused = items.write(tx, source, claim, raw_id, rows, known)
+        counts, refused = items.write(tx, source, claim, landed, rows, known)
     if begun is not None:
         counts, refused = counts + begun.counts, begun.refused + refused
     found = [*rejects, *(_refused(row, frame) for row in refused)]
     standing = known.open_rejects if isinstance(known, Known) else None
-    set_aside(tx, source, claim, raw_id, found, arrived=good["key"], standing=standing)
+    set_aside(tx, source, claim, landed, found, arrived=good, standing=standing)
     return _outcomes(frame, counts, found)
 
 
@@ -117,7 +114,7 @@ def load_again(
     tx: Connection,
     source: Source,
     claim: Claim,
-    raw_id: int,
+    landed: Landed,
     good: pl.DataFrame,
     rejects: Sequence[Reject],
     frame: Frame,
@@ -126,10 +123,10 @@ def load_again(
 
     Rows of later pages or newer versions stay, and rejects that are settled or dismissed stay so.
     """
-    counts, refused = items.write(tx, source, claim, raw_id, good)
+    counts, refused = items.write(tx, source, claim, landed, good)
     found = [*rejects, *(_refused(row, frame) for row in refused)]
     accepted = set(good["index"]) - {row.index for row in refused}
-    set_aside_again(tx, source, claim, raw_id, found, accepted=accepted, arrived=good["key"])
+    set_aside_again(tx, source, claim, landed, found, accepted=accepted, arrived=good)
     return _outcomes(frame, counts, found)
 
 
@@ -151,13 +148,16 @@ def _refused(row: Refused, frame: Frame) -> Reject:
     return Reject(row.index, record.position, "refused", message, record.text, key=row.key, field=row.field)
 
 
-def advance(tx: Connection, claim: Claim, page: Page) -> None:
-    """Move the checkpoint of the page's part to where the page ends."""
-    if page.position is None:
-        return
-    stand = {"position": page.position, "run_id": claim.run_id, "fence": claim.fence}
-    tx.execute(
-        upsert(Checkpoint)
-        .values(source=claim.source, part=page.part, **stand)
-        .on_conflict_do_update(index_elements=["source", "part"], set_={**stand, "updated_at": func.now()})
-    )
+def advance(tx: Connection, claim: Claim, batch: Batch) -> Position | None:
+    """Move the checkpoints of the pages' parts to where the pages end. Returns the last position, if any."""
+    ends = {ready.page.part: ready.page.position for ready in batch.pages if ready.page.position is not None}
+    for part, position in ends.items():
+        stand = {"position": position, "run_id": claim.run_id, "fence": claim.fence}
+        tx.execute(
+            upsert(Checkpoint)
+            .values(source=claim.source, part=part, **stand)
+            .on_conflict_do_update(
+                index_elements=["source", "part"], set_={**stand, "updated_at": func.now()}
+            )
+        )
+    return position if ends else None

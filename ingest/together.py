@@ -25,6 +25,7 @@ from ingest.copy_in import own_cursor
 from ingest.declared import Source
 from ingest.items import Written
 from ingest.known import BY_INDEX
+from ingest.landed import Landed
 from ingest.normalize.rows import GOOD
 from ingest.postgres_errors import constraint
 
@@ -46,33 +47,33 @@ class Look:
 
 
 def write(
-    tx: Connection, source: Source, claim: Claim, raw_id: int, good: pl.DataFrame, company: Company
+    tx: Connection, source: Source, claim: Claim, landed: Landed, good: pl.DataFrame, company: Company
 ) -> Written:
     """As `items.write`, beside other pullers of the run."""
-    return items.write_by(partial(_write_folded, company=company), tx, source, claim, raw_id, good)
+    return items.write_by(partial(_write_folded, company=company), tx, source, claim, landed, good)
 
 
 def _write_folded(
-    tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame, company: Company
+    tx: Connection, source: Source, claim: Claim, landed: Landed, rows: pl.DataFrame, company: Company
 ) -> Written:
-    look, inserted, not_inserted = _insert(tx, source, claim, raw_id, rows.sort("key"), company)
+    look, inserted, not_inserted = _insert(tx, source, claim, landed, rows.sort("key"), company)
     _hold(tx, source, look.changed)
     updated, not_updated = write_by_halves(
         tx,
         source.dataset.name,
         look.changed,
-        lambda part: items.update_changed(tx, source, claim, raw_id, part),
+        lambda part: items.update_changed(tx, source, claim, landed, part),
     )
-    _leave_traces(tx, claim, raw_id, look)
+    _leave_traces(tx, claim, landed.first, look)
     counts = Counter(inserted=inserted, updated=updated, unchanged=len(look.unchanged))
     return counts, not_inserted + not_updated
 
 
 def _insert(
-    tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame, company: Company
+    tx: Connection, source: Source, claim: Claim, landed: Landed, rows: pl.DataFrame, company: Company
 ) -> tuple[Look, int, list[Refused]]:
     """Insert what is new; when one of the keys is there after all, look again: another was first with it."""
-    insert = partial(_insert_new, tx, source, claim, raw_id)
+    insert = partial(_insert_new, tx, source, claim, landed)
     while True:
         look = Look(rows, _NONE, _NONE) if company.expects_new else _look(tx, source, rows)
         try:
@@ -85,9 +86,9 @@ def _insert(
         return look, *written
 
 
-def _insert_new(tx: Connection, source: Source, claim: Claim, raw_id: int, rows: pl.DataFrame) -> int:
+def _insert_new(tx: Connection, source: Source, claim: Claim, landed: Landed, rows: pl.DataFrame) -> int:
     try:
-        return items.insert_new(tx, source, claim, raw_id, rows)
+        return items.insert_new(tx, source, claim, landed, rows)
     except DBAPIError as error:
         if constraint(error) == f"uq_{source.dataset.name}_source_key":
             raise KeyTaken from error

@@ -19,6 +19,7 @@ from ingest.copy_in import own_cursor
 from ingest.declared import Source
 from ingest.decode import decode
 from ingest.kept import kept_page
+from ingest.landed import Landed
 from ingest.lease import Lease
 from ingest.normalize import normalize
 from ingest.replay import UNREADABLE
@@ -109,7 +110,7 @@ def _offer_again(db: Engine, source: Source, claim: Claim, run_id: int, raw_id: 
     with db.begin() as tx:
         guard(tx, claim)
         own = replace(claim, run_id=run_id)
-        counts, _ = items.write(tx, source, own, raw_id, good.filter(pl.col("key").is_in(keys)))
+        counts, _ = items.write(tx, source, own, Landed([raw_id]), good.filter(pl.col("key").is_in(keys)))
     log.info("page offered again", raw_id=raw_id, updated=counts["updated"])
 
 

@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import Engine, text
 
 from ingest import claims, parts, pullers
+from ingest.batch import batch_of, make_ready
 from ingest.carry_out import carry_out
 from ingest.claims import Claim
 from ingest.company import Company
@@ -16,7 +17,7 @@ from ingest.in_turn import Turn
 from ingest.known import Met
 from ingest.lease import Lease
 from ingest.page import JSON, Page, Position
-from ingest.pipeline import load_page, make_ready
+from ingest.pipeline import load_batch
 from ingest.pullers import Crew
 from ingest.store import places
 from tests.engine.rows import THINGS, Script, begin, rows, thing_source
@@ -76,9 +77,10 @@ def load(
     company: Company | None = None,
 ) -> None:
     """Load one page of the claim's part; `company` is what its puller remembers of the pages before."""
-    ready = make_ready(page_of(claim, records, number), source, Met())
-    turn = Turn()
-    load_page(db, source, claim, company or Company(), (ready, next(places(db, claim))), turn)
+    batch = batch_of(
+        [make_ready(page_of(claim, records, number), source)], [next(places(db, claim))], source, Met()
+    )
+    load_batch(db, source, claim, company or Company(), batch, Turn())
 
 
 def finish_part(db: Engine, claim: Claim) -> None:

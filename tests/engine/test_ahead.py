@@ -26,29 +26,63 @@ def pages(*bodies: bytes, then: BaseException | None = None, closed: threading.E
             closed.set()
 
 
-def bodies(source) -> list[bytes]:
-    with ahead(source, lambda page: page.body) as ready:
+def body(page: Page) -> bytes:
+    return page.body
+
+
+def flat(batches) -> list[bytes]:
+    return [each for batch in batches for each in batch]
+
+
+def taken(source, **details) -> list[list[bytes]]:
+    with ahead(source, body, **details) as ready:
         return list(ready)
 
 
 def test_pages_keep_their_order():
-    assert bodies(pages(b"1", b"2", b"3", b"4")) == [b"1", b"2", b"3", b"4"]
+    assert flat(taken(pages(b"1", b"2", b"3", b"4"))) == [b"1", b"2", b"3", b"4"]
+
+
+def test_what_waits_is_taken_together():
+    closed = threading.Event()
+
+    with ahead(pages(b"1", b"2", b"3", closed=closed), body) as ready:
+        assert closed.wait(10)
+        assert next(ready) == [b"1", b"2", b"3"]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_no_more_pages_are_taken_than_asked_for(most):
+    found = taken(pages(*(b"%d" % number for number in range(8))), most=most)
+
+    assert flat(found) == [b"%d" % number for number in range(8)]
+    assert max(map(len, found)) <= most
+
+
+def test_no_more_bytes_are_taken_than_are_loaded_together(monkeypatch):
+    """Unless one page alone has more."""
+    monkeypatch.setattr(ahead_module, "LARGEST_TOGETHER", 4)
+
+    found = taken(pages(b"1", b"22", b"333", b"4444", b"55555", b"6", b"7"))
+
+    assert flat(found) == [b"1", b"22", b"333", b"4444", b"55555", b"6", b"7"]
+    assert all(len(batch) == 1 or sum(map(len, batch)) <= 4 for batch in found)
 
 
 def test_error_comes_after_the_pages_before_it():
-    taken = []
+    found = []
 
     with (
         pytest.raises(RuntimeError, match="gone"),
-        ahead(pages(b"1", b"2", then=RuntimeError("gone")), lambda page: page.body) as ready,
+        ahead(pages(b"1", b"2", then=RuntimeError("gone")), body) as ready,
     ):
-        taken.extend(ready)
+        found.extend(each for batch in ready for each in batch)
 
-    assert taken == [b"1", b"2"]
+    assert found == [b"1", b"2"]
 
 
 def test_what_cannot_be_made_ready_stops_there():
-    taken = []
+    found = []
 
     def make(page):
         if page.body == b"bad":
@@ -56,16 +90,16 @@ def test_what_cannot_be_made_ready_stops_there():
         return page.body
 
     with pytest.raises(ValueError, match="bad page"), ahead(pages(b"1", b"bad", b"3"), make) as ready:
-        taken.extend(ready)
+        found.extend(each for batch in ready for each in batch)
 
-    assert taken == [b"1"]
+    assert found == [b"1"]
 
 
 def test_leaving_early_closes_the_source():
     closed = threading.Event()
 
-    with ahead(pages(b"1", b"2", b"3", closed=closed), lambda page: page.body) as ready:
-        assert next(ready) == b"1"
+    with ahead(pages(b"1", b"2", b"3", closed=closed), body) as ready:
+        assert b"1" in next(ready)
 
     assert closed.is_set()
     assert not [thread for thread in threading.enumerate() if thread.name == "pages ahead"]
@@ -81,8 +115,8 @@ def test_large_pages_are_alone(monkeypatch):
         return page.body
 
     with ahead(pages(b"1", b"large", b"3"), make) as ready:
-        for body in ready:
-            events.append(("loaded", body))
+        for batch in ready:
+            events += [("loaded", body) for body in batch]
 
     assert events.index(("loaded", b"1")) < events.index(("made", b"large"))
     assert events.index(("loaded", b"large")) < events.index(("made", b"3"))

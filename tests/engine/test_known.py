@@ -34,14 +34,14 @@ def shop(engine, monkeypatch):
     return engine
 
 
-def test_key_of_an_earlier_page_is_no_new_one(shop):
+def test_key_of_an_earlier_page_is_no_new_one(shop, page_by_page):
     found = loaded(shop, [things("a red", "b red"), things("b blue", "c red"), things("a red")])
 
     assert found == {"fetched": 5, "inserted": 3, "updated": 1, "unchanged": 1}
     assert standing(shop) == {"a": "red", "b": "blue", "c": "red"}
 
 
-def test_row_that_changes_and_changes_back(shop):
+def test_row_that_changes_and_changes_back(shop, page_by_page):
     """What stood at first is not what stands now: the last record of a key counts."""
     loaded(shop, [things("a red", "b red")])
 
@@ -94,7 +94,7 @@ def test_many_rows_are_looked_up_one_by_one(shop, monkeypatch):
     }
 
 
-def test_keys_that_seem_to_be_met_are_looked_up(shop, monkeypatch):
+def test_keys_that_seem_to_be_met_are_looked_up(shop, monkeypatch, page_by_page):
     """Where all keys fall on the same bits, nothing is certain and nothing is wrong."""
     monkeypatch.setattr(known, "BITS", 8)
 

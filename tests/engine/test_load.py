@@ -10,6 +10,7 @@ import zstandard
 
 from ingest import claims, in_turn, known, open_rejects, store
 from ingest.decode import decode
+from ingest.landed import Landed
 from ingest.normalize import normalize
 from ingest.page import JSON, Page
 from tests.engine.rows import THINGS, Script, begin, counts, declare, rows, run, run_row, thing_source, things
@@ -163,7 +164,7 @@ def test_old_page_undoes_nothing(engine):
     frame = decode(page, source)
     good, rejects = normalize(frame, source)
     with engine.begin() as tx:
-        loaded = store.load(tx, source, claim, old_raw, good, rejects, frame)
+        loaded = store.load(tx, source, claim, Landed([old_raw]), good, rejects, frame)
 
     assert things(engine) == {"a": ("thing", Decimal(2)), "b": ("thing", Decimal(9))}
     assert {name: number for name, number in loaded.items() if number} == {
@@ -187,7 +188,7 @@ def test_loading_twice_changes_nothing(engine):
     frame = decode(page, source)
     good, rejects = normalize(frame, source)
     with engine.begin() as tx:
-        loaded = store.load(tx, source, claim, raw_id, good, rejects, frame)
+        loaded = store.load(tx, source, claim, Landed([raw_id]), good, rejects, frame)
 
     assert (loaded["unchanged"], loaded["rejected"]) == (1, 1)
     assert rows(engine, "SELECT count(*) FROM rejects") == [(1,)]
@@ -267,7 +268,7 @@ STEPS = ["guard", "land", "load", "advance", "count"]
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_page_happens_or_not(engine, monkeypatch, step):
+def test_page_happens_or_not(engine, monkeypatch, page_by_page, step):
     """Whatever step of the second page fails, one whole page and its checkpoint stand; a rerun mends it.
 
     One page at a time, so that the second step is that of the second page.

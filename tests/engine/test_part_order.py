@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from ingest import claims, store, traces
+from ingest.batch import batch_of, make_ready
 from ingest.company import Company
 from ingest.known import Met
-from ingest.pipeline import make_ready
 from tests.engine.pieces import divided, expire, finish_part, go_on, load, page_of, planned, take, undivided
 from tests.engine.rows import THINGS, Script, declare, rows, run, things
 from tests.tasks.system import wait_until
@@ -226,11 +226,12 @@ def waits_for_a_lock(engine):
 
 def beside(engine, source, first, second) -> Iterator[None]:
     """Write a page of the first claim, and commit it when the page of the second waits for it."""
-    ready, place = make_ready(page_of(*first), source, Met()), next(store.places(engine, first[0]))
+    place = next(store.places(engine, first[0]))
+    batch = batch_of([make_ready(page_of(*first), source)], [place], source, Met())
     with engine.begin() as tx:
         claims.guard(tx, first[0])
-        raw_id = store.land(tx, first[0], ready.page, ready.packed, place, records=ready.frame.records)
-        counts = store.load(tx, source, first[0], raw_id, ready.good, [], ready.frame, Company())
+        store.land(tx, first[0], batch)
+        counts = store.load(tx, source, first[0], batch.landed, batch.good, [], batch.frame, Company())
         other = threading.Thread(target=load, args=(engine, source, *second))
         other.start()
         wait_until(lambda: waits_for_a_lock(engine), what="the other page to wait")

@@ -109,7 +109,7 @@ def test_whoever_lost_a_run_changes_nothing_of_it(engine, shop):
     assert run_row(engine, zombie.run_id) == before
 
 
-def test_takeover_goes_on_from_checkpoint(engine):
+def test_takeover_goes_on_from_checkpoint(engine, page_by_page):
     pages = 8
     script = Script([[{"id": f"thing {number}", "name": "thing"}] for number in range(pages)])
     source = thing_source(script)
@@ -128,7 +128,7 @@ def test_takeover_goes_on_from_checkpoint(engine):
     assert 1 <= again[""]["done"] < pages
 
 
-def test_full_run_begins_at_the_beginning(engine, shop):
+def test_full_run_begins_at_the_beginning(engine, shop, page_by_page):
     """Whatever the checkpoint says; cut short, it goes on from what it has written itself."""
     pages = [[{"id": f"thing {number}", "name": "thing"}] for number in range(8)]
     script = Script([*pages, SourceBroken("gone", kind="network")])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ingest import in_turn
+from ingest import in_turn, pipeline
 from tests.conftest import forget
 from tests.faults.shop import Shop
 
@@ -21,5 +21,6 @@ def shop(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sho
 
 @pytest.fixture(autouse=True)
 def one_page_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that statements are met in the order of the pages; two at a time are in the proofs' hands."""
+    """So that statements are met in the order of the pages; several at a time are in the proofs' hands."""
     monkeypatch.setattr(in_turn, "AT_A_TIME", 1)
+    monkeypatch.setattr(pipeline, "MOST_TOGETHER", 1)

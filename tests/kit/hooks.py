@@ -24,21 +24,23 @@ import redis
 import requests.adapters
 from sqlalchemy import Engine, event
 
-from ingest import claims, parts, pipeline, store, traces
+from ingest import ahead, batch, claims, parts, pipeline, store, traces
 from ingest.http import body
 from tasks import runs as run_task
 
+# How many pages each commit has, if it is to be the same number every time.
+TOGETHER = "KIT_TOGETHER"
 BEFORE, AFTER = "before operation", "after operation"
 # The steps of a run that have names, and the functions at which they are passed.
 POINTS = {
-    "fetched": (pipeline, "decode", "before"),
-    "decoded": (pipeline, "normalize", "before"),
+    "fetched": (batch, "decode", "before"),
+    "decoded": (batch, "normalize", "before"),
     "guarded": (claims, "guard", "after"),
     "landed": (store, "land", "after"),
     "loaded": (store, "load", "after"),
     "advanced": (store, "advance", "after"),
     "before commit": (claims, "count", "after"),
-    "committed": (pipeline, "load_page", "after"),
+    "committed": (pipeline, "load_batch", "after"),
     "renewing": (claims, "renew", "after"),
     "finishing": (claims, "finish", "after"),
 }
@@ -146,6 +148,9 @@ ACTIONS: dict[str, Callable[[], None]] = {
 
 def install() -> None:
     """Wrap the named points, the doors to PostgreSQL, Redis and HTTP, and the execution of a run."""
+    if together := os.environ.get(TOGETHER):
+        pipeline.MOST_TOGETHER = int(together)
+        _wrap(ahead._Window, "_is_worth_taking", _full)
     _wrap(parts, "take", _takes)
     for point, (module, function, side) in (POINTS | OF_PARTS).items():
         _wrap(module, function, _named(point, side))
@@ -156,6 +161,15 @@ def install() -> None:
     _wrap(claims, "claim", _claims)
     _wrap(run_task, "execute", _watched)
     _wrap(run_task, "join", _watched)
+
+
+def _full(is_worth_taking: Callable[..., Any]) -> Callable[..., Any]:
+    """Whether there are as many pages as are loaded together, so that commits do not depend on the clock."""
+
+    def full(window: Any) -> bool:
+        return window._ended or len(window._waiting) == window._most
+
+    return full
 
 
 def _wrap(owner: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:

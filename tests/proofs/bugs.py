@@ -46,16 +46,15 @@ BUGS = [
     Bug(
         "the checkpoint is committed after the rows",
         "ingest/pipeline.py",
-        "        store.advance(tx, claim, ready.page)\n",
-        "    with db.begin() as tx:\n        store.advance(tx, claim, ready.page)\n",
+        "        position = store.advance(tx, claim, batch)\n",
+        "    with db.begin() as tx:\n        position = store.advance(tx, claim, batch)\n",
         ("tests/engine/test_load.py",),
     ),
     Bug(
         "the checkpoint is committed before the rows",
         "ingest/pipeline.py",
-        "        raw_id = store.land(",
-        "        store.advance(tx, claim, ready.page)\n"
-        "    with db.begin() as tx:\n        raw_id = store.land(",
+        "        store.land(",
+        "        store.advance(tx, claim, batch)\n    with db.begin() as tx:\n        store.land(",
         ("tests/engine/test_load.py",),
     ),
     Bug(
@@ -68,8 +67,8 @@ BUGS = [
     Bug(
         "rejects are dropped",
         "ingest/store.py",
-        "    set_aside(tx, source, claim, raw_id, found, arrived",
-        "    set_aside(tx, source, claim, raw_id, [], arrived",
+        "    set_aside(tx, source, claim, landed, found, arrived",
+        "    set_aside(tx, source, claim, landed, [], arrived",
         ("tests/engine/test_load.py",),
     ),
     Bug(

@@ -1,8 +1,9 @@
 """Kill the worker at every operation of a run, before it and after it, once and twice: `make crash`.
 
-The canonical run is a list of 30 records, 3 of them bad, on 3 pages; with `--shape parts` it is divided, and
-several workers pull it. The process that executes it is killed
-with SIGKILL at its nth operation at PostgreSQL, Redis or HTTP, for n = 1, 2, 3 … until a run ends unharmed.
+The canonical run is a list of 30 records, 3 of them bad, on 3 pages, each in a commit of its own; with
+`--shape together` two pages share one, with `--shape parts` it is divided, and several workers pull it. The
+process that executes it is killed with SIGKILL at its nth operation at PostgreSQL, Redis or HTTP, for
+n = 1, 2, 3 … until a run ends unharmed.
 Nobody helps: Celery forks another process, the lease ends, `reconcile` wakes a worker, and the run goes on at
 its checkpoint. After each all invariants are checked, and a run at once afterwards has to change nothing.
 """
@@ -23,8 +24,10 @@ from tests.kit.verdict import Verdict
 LANES = 8
 # Renewals come by the clock, and of the pages behind the end of a list that is asked for ahead not all are
 # asked for, so that one run may take a few operations more than another.
-BEYOND = {"page": 5, "ahead": 12, "parts": 5}
-POINTS_OF = {"page": POINTS, "ahead": POINTS, "parts": POINTS | OF_PARTS}
+BEYOND = {"page": 5, "together": 5, "ahead": 12, "parts": 5}
+POINTS_OF = {"page": POINTS, "together": POINTS, "ahead": POINTS, "parts": POINTS | OF_PARTS}
+# How many pages a commit has: by themselves they would go by what waits, and no two runs would be alike.
+TOGETHER_OF = {"page": 1, "together": 2, "ahead": 1, "parts": 1}
 
 
 @dataclass
@@ -115,8 +118,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     wanted, shape, beyond = asked.cases, asked.shape, BEYOND[asked.shape]
     verdict = Verdict("crash")
-    shelves = [Shelf("canon", shape), *(Shelf(f"lane{number}", shape) for number in range(LANES))]
-    with stage(shelves, MAX_ATTEMPTS="10") as place, fleet(place.folder / "logs", concurrency=4):
+    asked_as = "page" if shape == "together" else shape
+    shelves = [Shelf("canon", asked_as), *(Shelf(f"lane{number}", asked_as) for number in range(LANES))]
+    pinned = {hooks.TOGETHER: str(TOGETHER_OF[shape])}
+    with stage(shelves, MAX_ATTEMPTS="10", **pinned) as place, fleet(place.folder / "logs", concurrency=4):
         operations = unharmed(place, shelves[0])
         verdict.say(f"the canonical run takes {operations} operations; {LANES} runs at a time")
         cases = sweep(operations, beyond, POINTS_OF[shape])

@@ -9,6 +9,7 @@ from ingest.settings import ROOT
 
 SMALL = {
     "crash": ["crash", "--cases", "16"],
+    "crash together": ["crash", "--cases", "16", "--shape", "together"],
     "crash ahead": ["crash", "--cases", "16", "--shape", "ahead"],
     "crash in parts": ["crash", "--cases", "16", "--shape", "parts"],
     "chaos": ["chaos", "--iterations", "3", "--seed", "5"],

@@ -1,4 +1,4 @@
-"""One row into a table by COPY's binary format, in which bytes go as they are.
+"""Rows into a table by COPY's binary format, in which bytes go as they are.
 
 In a statement each byte of a bytea is two digits, and PostgreSQL reads them one by one: a raw page of 1.4 MB
 took 40 ms that way and takes 12 this way (measured).
@@ -8,7 +8,7 @@ function writes.
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -23,21 +23,21 @@ TRAILER = struct.pack(">h", -1)
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def copy_row(tx: Connection, table: str, row: Mapping[str, Any]) -> None:
-    """Write one row, a value for each column; the types of the values say those of the columns.
+def copy_rows(tx: Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows, each a value for each column; the types of the values say those of the columns.
 
     int is bigint, str text, bytes bytea, dict jsonb, and an aware datetime timestamptz. TypeError for others.
     """
     statement = sql.SQL("COPY {table} ({columns}) FROM STDIN WITH (FORMAT binary)").format(
-        table=sql.Identifier(table), columns=sql.SQL(", ").join(map(sql.Identifier, row))
+        table=sql.Identifier(table), columns=sql.SQL(", ").join(map(sql.Identifier, rows[0]))
     )
     with own_cursor(tx) as cursor:
-        cursor.copy_expert(statement, BytesIO(_written(list(row.values()))))
+        cursor.copy_expert(statement, BytesIO(b"".join([HEADER, *map(_written, rows), TRAILER])))
 
 
-def _written(values: list[Any]) -> bytes:
-    sized = (part for field in map(_sent, values) for part in (struct.pack(">i", len(field)), field))
-    return b"".join([HEADER, struct.pack(">h", len(values)), *sized, TRAILER])
+def _written(row: Mapping[str, Any]) -> bytes:
+    sized = (part for field in map(_sent, row.values()) for part in (struct.pack(">i", len(field)), field))
+    return b"".join([struct.pack(">h", len(row)), *sized])
 
 
 def _sent(value: Any) -> bytes:
