@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from bench.read_load import load
+from bench.read_load import in_turn, load
 from bench.read_servers import Serving
 from webapp import paging
 
@@ -37,14 +37,14 @@ def rows(at: Serving) -> Any:
 
 
 def far(at: Serving, number: int, seconds: int) -> dict[str, float]:
-    """Page 1 and the page with this number under load, one after the other."""
+    """Page 1 and the page with this number under load, in turn."""
     cursor = _cursor_before(at, number)
     url = at.url(f"{PAGE}&cursor={cursor}")
     first = int(_json(url)["data"][0]["id"])
     if first != (number - 1) * 100 + 1:
         raise RuntimeError(f"page {number} begins with row {first}")
-    near = load(at.url(PAGE), seconds)
-    return {"first_p99_ms": near.p99_ms, "far_p99_ms": load(url, seconds).p99_ms}
+    near, away = in_turn([at.url(PAGE), url], seconds)
+    return {"first_p99_ms": near.p99_ms, "far_p99_ms": away.p99_ms}
 
 
 def _cursor_before(at: Serving, number: int) -> str:

@@ -7,8 +7,10 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import cycle
 from urllib.parse import urlsplit
 
 CONNECTIONS = 16
@@ -32,7 +34,7 @@ def tool() -> str:
 
 def load(url: str, seconds: int) -> Load:
     """Ask for so long over 16 connections. Raises RuntimeError when anything but success comes back."""
-    return _by_wrk(url, seconds) if shutil.which("wrk") else _by_threads(url, seconds)
+    return _by_wrk(url, seconds) if shutil.which("wrk") else in_turn([url], seconds)[0]
 
 
 def _by_wrk(url: str, seconds: int) -> Load:
@@ -54,37 +56,46 @@ def _milliseconds(said: str, percent: int) -> float:
     return float(found[1]) * UNITS[found[2]]
 
 
-def _by_threads(url: str, seconds: int) -> Load:
-    """In a process of its own, whose lock is not ours."""
-    command = [sys.executable, "-m", "bench.read_load", url, str(seconds)]
+def in_turn(urls: Sequence[str], seconds: int) -> list[Load]:
+    """Ask for each of the URLs in turn, over 16 connections; what came of each. Raises as `load`.
+
+    At the same time, so that whatever disturbs one disturbs the others as well. In a process of its own,
+    whose lock is not ours.
+    """
+    command = [sys.executable, "-m", "bench.read_load", str(seconds), *urls]
     said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + 30).stdout
-    return Load(**json.loads(said))
+    return [Load(**each) for each in json.loads(said)]
 
 
-def ask(url: str, seconds: float) -> Load:
+def ask(urls: Sequence[str], seconds: float) -> list[Load]:
     """Ask from 16 threads of this process."""
-    took: list[float] = []
+    took: dict[str, list[float]] = {url: [] for url in urls}
     until = time.monotonic() + seconds
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        for asking in [pool.submit(_one, url, until, took) for _ in range(CONNECTIONS)]:
+        for asking in [pool.submit(_one, urls, until, took) for _ in range(CONNECTIONS)]:
             asking.result()
-    took.sort()
+    return [_load(sorted(each), seconds) for each in took.values()]
+
+
+def _load(took: list[float], seconds: float) -> Load:
     middle, late = took[len(took) // 2], took[len(took) * 99 // 100]
     return Load(len(took), len(took) / seconds, middle * 1000, late * 1000)
 
 
-def _one(url: str, until: float, took: list[float]) -> None:
-    at = urlsplit(url)
-    connection = http.client.HTTPConnection(at.netloc, timeout=30)
-    while (began := time.monotonic()) < until:
+def _one(urls: Sequence[str], until: float, took: dict[str, list[float]]) -> None:
+    connection = http.client.HTTPConnection(urlsplit(urls[0]).netloc, timeout=30)
+    for url in cycle(urls):
+        if (began := time.monotonic()) >= until:
+            break
+        at = urlsplit(url)
         connection.request("GET", f"{at.path}?{at.query}")
         reply = connection.getresponse()
         reply.read()
         if reply.status != 200:
             raise RuntimeError(f"{url}: {reply.status}")
-        took.append(time.monotonic() - began)
+        took[url].append(time.monotonic() - began)
     connection.close()
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(vars(ask(sys.argv[1], float(sys.argv[2])))))
+    sys.stdout.write(json.dumps([vars(each) for each in ask(sys.argv[2:], float(sys.argv[1]))]))

@@ -62,11 +62,14 @@ class Batch:
             yield ready.frame.records, [each for each in self.rejects if start <= each.index < end]
 
     def page_by_page(self) -> Iterator["Batch"]:
-        """Each page as a batch of its own, in which its records keep their numbers."""
-        pages = zip(self.pages, self.places, self.starts, self.counted(), strict=True)
-        for ready, place, start, (records, rejects) in pages:
-            good = self.good.filter(pl.col("index").is_between(start, start + records - 1))
-            yield Batch([ready], [place], [start], good, rejects)
+        """Each page as a batch of its own."""
+        for ready, place, start in zip(self.pages, self.places, self.starts, strict=True):
+            number, end = pl.col("index"), start + ready.frame.records
+            good = self.good.filter((number >= start) & (number < end)).with_columns(number - start)
+            rejects = [
+                replace(each, index=each.index - start) for each in self.rejects if start <= each.index < end
+            ]
+            yield Batch([ready], [place], [0], good, rejects)
 
 
 def batch_of(pages: Sequence[Ready], places: Sequence[Place], source: Source, met: Met) -> Batch:
@@ -78,7 +81,7 @@ def batch_of(pages: Sequence[Ready], places: Sequence[Place], source: Source, me
 
 def joined(frames: Sequence[Frame], starts: Sequence[int]) -> Frame:
     """One frame of several, in which the records of `frames[n]` are numbered from `starts[n]` on."""
-    if len(frames) == 1 and starts[0] == 0:
+    if len(frames) == 1:
         return frames[0]
     numbered = list(zip(frames, starts, strict=True))
     index = [start + number for frame, start in numbered for number in frame.index]

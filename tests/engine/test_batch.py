@@ -7,7 +7,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from ingest import store
+from ingest import by_halves, store
 from ingest.batch import batch_of, joined, make_ready
 from ingest.errors import SourceBroken
 from ingest.in_turn import Turn
@@ -142,6 +142,25 @@ def test_row_that_postgres_refuses_is_set_aside_at_its_place(engine):
                  JOIN raw_data AS raw ON raw.id = r.raw_id"""
     assert rows(engine, query) == [(1, 1, "2 1", "page 2, record 2")]
     assert len(things(engine)) == 5
+
+
+def test_page_of_which_too_much_is_refused_stops_behind_the_others(engine, monkeypatch):
+    """And it is told of by the numbers of its own records."""
+    monkeypatch.setattr(by_halves, "MOST_REFUSED", 3)
+    source = thing_source(Script([]))
+    declare(engine, source)
+    with engine.begin() as tx:
+        tx.execute(text("ALTER TABLE things ADD CHECK (name <> 'refused')"))
+    pages = [
+        page(n, [{"id": f"{n} {row}", "name": name} for row in range(10)])
+        for n, name in enumerate(["fine", "refused", "fine"], start=1)
+    ]
+
+    with pytest.raises(SourceBroken, match="more than 3 rows of one page; record 4 with"):
+        load(engine, source, pages, [3])
+
+    assert sorted(things(engine)) == [f"1 {row}" for row in range(10)]
+    assert rows(engine, "SELECT position FROM checkpoints") == [({"done": 1},)]
 
 
 def test_each_part_of_a_source_moves_its_checkpoint(engine):
