@@ -1,4 +1,4 @@
-"""Two pages are loaded at a time, and committed in their order.
+"""Two pages, or batches of small ones, are loaded at a time, and committed in their order.
 
 Most of a first load is PostgreSQL taking new rows in, one page's independent of another's. So while one page
 is being written, the next one begins on a connection of its own, and waits for its turn before it does

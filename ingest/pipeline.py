@@ -1,4 +1,4 @@
-"""Read this first: how one run of one source goes, page by page.
+"""Read this first: how one run of one source goes, from its pages to its rows.
 
 A page has happened or it has not, and the checkpoint stands exactly where the rows do.
 """

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from ingest.declared import Source
@@ -17,7 +18,8 @@ LINE, TEXT, INDEX, FOUND = " line", " text", " index", " found"
 
 def in_bulk(source: Source, piece: Slice) -> Frame | None:
     """The records of a slice of good text; None where a quoted field goes over several lines."""
-    whole = pl.Series(TEXT, [piece.text.replace("\r\n", "\n")], dtype=pl.String)
+    text = piece.text.replace("\r\n", "\n") if "\r" in piece.text else piece.text
+    whole = pl.Series(TEXT, [text], dtype=pl.String)
     lines = whole.str.split("\n").explode().to_frame().with_row_index(LINE)
     records = lines.filter(pl.col(TEXT) != "").with_row_index(INDEX)
     if piece.dialect.quote not in piece.text:
@@ -39,17 +41,17 @@ def _quoted(source: Source, piece: Slice, records: pl.DataFrame) -> Frame:
 
 def _together(some: Frame, others: Frame) -> Frame:
     """One frame of two, in the order of their records."""
-    index = [*some.index, *others.index]
-    order = sorted(range(len(index)), key=index.__getitem__)
+    index = np.array([*some.index, *others.index], np.int64)
+    order = np.argsort(index)
     border = len(some.index)
 
     def look(row: int) -> Record:
-        at = order[row]
+        at = int(order[row])
         return some.record(at) if at < border else others.record(at - border)
 
     return Frame(
         pl.concat([some.cells, others.cells])[order],
-        [index[at] for at in order],
+        index[order].tolist(),
         sorted([*some.rejects, *others.rejects], key=lambda reject: reject.index),
         look,
     )
@@ -58,7 +60,7 @@ def _together(some: Frame, others: Frame) -> Frame:
 def _unquoted(source: Source, piece: Slice, records: pl.DataFrame) -> Frame:
     found = pl.col(TEXT).str.count_matches(piece.dialect.delimiter, literal=True) + 1
     records = records.with_columns(found.alias(FOUND))
-    too_long = records[TEXT].str.len_chars() > LONGEST_RECORD
+    too_long = _too_long(records[TEXT])
     good = ~too_long & (records[FOUND] == len(piece.header))
     rejects = [
         piece.reject(index, line, text, TOO_LONG)
@@ -70,6 +72,12 @@ def _unquoted(source: Source, piece: Slice, records: pl.DataFrame) -> Frame:
     return Frame(
         _split(kept[TEXT], source, piece), kept[INDEX].to_list(), rejects, _look(source, piece, kept)
     )
+
+
+def _too_long(text: pl.Series) -> pl.Series:
+    """Which records are too long. There are no more characters than bytes, which need not be counted."""
+    long = text.str.len_bytes() > LONGEST_RECORD
+    return text.str.len_chars() > LONGEST_RECORD if long.any() else long
 
 
 def _split(text: pl.Series, source: Source, piece: Slice) -> pl.DataFrame:

@@ -49,17 +49,29 @@ class Head:
             return end
         if len(data) - end > LONGEST_LINE:
             return end  # a quote that is open here stays open for longer than any record
-        physical = lines(decode(whole, self.encoding))
-        odd = self._first_odd(physical)
-        rest = spans(physical[odd:], self.dialect)
-        open_at = next((odd + span.first for span in rest if span.problem == OPEN), None)
-        return end if open_at is None else len(encode("".join(physical[:open_at]), self.encoding))
+        text = decode(whole, self.encoding)
+        odd = self._first_odd(text)
+        physical = lines(text[odd:])
+        open_at = next((span.first for span in spans(physical, self.dialect) if span.problem == OPEN), None)
+        if open_at is None:
+            return end
+        return len(encode(text[:odd] + "".join(physical[:open_at]), self.encoding))
 
-    def _first_odd(self, physical: Sequence[str]) -> int:
-        """The first line whose quotes do not pair; each line before it is a record. Without one: how many."""
-        quote = self.dialect.quote
-        odd = (n for n, line in enumerate(physical) if quote in line and line.count(quote) % 2)
-        return next(odd, len(physical))
+    def _first_odd(self, text: str) -> int:
+        """Where the first line begins whose quotes do not pair; each line before it is a record. Or the end.
+
+        Only lines with quotes are looked for: to part the others from each other takes longer than the rest.
+        """
+        flat, quote = text.replace("\r", "\n"), self.dialect.quote
+        at = flat.find(quote)
+        while at >= 0:
+            begin, end = flat.rfind("\n", 0, at) + 1, flat.find("\n", at)
+            if end < 0:
+                end = len(flat)
+            if flat.count(quote, begin, end) % 2:
+                return begin
+            at = flat.find(quote, end)
+        return len(text)
 
     def first_line_end(self, data: bytes) -> int:
         """See `Layout`."""

@@ -38,7 +38,7 @@ def normalize(frame: Frame, source: Source) -> tuple[pl.DataFrame, list[Reject]]
     rejects = frame.rejects
     if not others.is_empty():
         judged, refused = plan.judge.rows(others, frame)
-        rows = pl.concat([rows, judged]).sort(ROW)
+        rows = pl.concat([rows, judged]).sort(ROW) if len(judged) else rows
         rejects = sorted([*rejects, *refused], key=lambda reject: reject.index)
     return finish(rows, frame, plan, source.dataset.newest_by), rejects
 
