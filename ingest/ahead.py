@@ -113,33 +113,35 @@ class _Window(Generic[T]):
             self._changed.notify_all()
 
     def taken(self) -> Iterator[list[T]]:
-        """Take what there is, again and again."""
-        while True:
-            with self._changed:
-                self._busy = False
-                self._changed.notify_all()
-                self._changed.wait_for(self._is_worth_taking)
-                if not self._waiting:
-                    break
-                ready, self._busy = self._take(), True
-                self._changed.notify_all()
-            yield ready
-            del ready
+        """Take what there is, again and again. Nothing here holds on to what was taken."""
+        yield from iter(self._next, [])
         if self._error is not None:
             raise self._error
+
+    def _next(self) -> list[T]:
+        """What there is, as soon as there is something; nothing at the end."""
+        with self._changed:
+            self._busy = False
+            self._changed.notify_all()
+            self._changed.wait_for(self._is_worth_taking)
+            taken = self._take()
+            self._busy = bool(taken)
+            self._changed.notify_all()
+        return taken
 
     def _is_worth_taking(self) -> bool:
         return bool(self._waiting) or self._ended
 
     def _take(self) -> list[T]:
         """As many as are loaded together."""
-        page, together = self._waiting.popleft()
-        taken = [page]
+        taken, together = list[T](), 0
         while self._waiting and len(taken) < self._most:
-            together += self._waiting[0][1]
-            if together > LARGEST_TOGETHER:
+            ready, size = self._waiting[0]
+            together += size
+            if taken and together > LARGEST_TOGETHER:
                 break
-            taken.append(self._waiting.popleft()[0])
+            self._waiting.popleft()
+            taken.append(ready)
         return taken
 
     def _wait_for(self, condition: Callable[[], bool]) -> None:

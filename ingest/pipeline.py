@@ -19,6 +19,7 @@ from ingest.errors import SourceBroken
 from ingest.http import Http
 from ingest.in_turn import Turn, in_turn
 from ingest.known import Known, Met
+from ingest.landed import Place
 from ingest.lease import Lease
 from ingest.page import Position
 
@@ -34,8 +35,8 @@ def pull(db: Engine, source: Source, claim: Claim, http: Http, lease: Lease) -> 
     positions, known = begin(db, source, claim)
     most = MOST_TOGETHER if claim.part is None else 1
     with ahead(source.pull(http, positions), partial(make_ready, source=source), most=most) as ready:
-        load = partial(load_batch, db, source, claim, known)
-        in_turn(load, _batches(db, source, claim, lease, ready), alone=_is_alone)
+        batches = map(partial(_in_place, source, lease, store.places(db, claim), Met()), ready)
+        in_turn(partial(load_batch, db, source, claim, known), batches, alone=_is_alone)
     lease.check()
 
 
@@ -47,14 +48,10 @@ def begin(db: Engine, source: Source, claim: Claim) -> tuple[dict[str, Position]
         return standing, Known(tx, source) if claim.part is None else Company()
 
 
-def _batches(
-    db: Engine, source: Source, claim: Claim, lease: Lease, ready: Iterator[list[Ready]]
-) -> Iterator[Batch]:
-    """What was made ready, normalised and in its places."""
-    places, met = store.places(db, claim), Met()
-    for pages in ready:
-        lease.check()
-        yield batch_of(pages, [next(places) for _ in pages], source, met)
+def _in_place(source: Source, lease: Lease, places: Iterator[Place], met: Met, pages: list[Ready]) -> Batch:
+    """The next pages, normalised and in their places."""
+    lease.check()
+    return batch_of(pages, [next(places) for _ in pages], source, met)
 
 
 def _is_alone(batch: Batch) -> bool:
