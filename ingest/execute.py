@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from ingest import claims, runs
 from ingest.carry_out import carry_out
 from ingest.claims import Claim
-from ingest.collected import seldom_collected
 from ingest.declared import Catalog
+from ingest.frozen import imports_frozen
 from ingest.http import Http
 from ingest.http.quota import Quota
 from ingest.lease import Lease
@@ -135,7 +135,7 @@ def _claimed(
             stop=lease.interrupted,
             allow_private=settings.allow_private,
         )
-        with seldom_collected(), lease, http:
+        with imports_frozen(), lease, http:
             outcome = carry_out(db, catalog.sources.get(claim.source), claim, http, lease, crew)
         log.info("run left", outcome=outcome)
     return outcome

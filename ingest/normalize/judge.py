@@ -75,7 +75,9 @@ class Judge:
         try:
             values = self.schema.load({name: self._value(name, row, record) for name in self._field_names()})
         except marshmallow.ValidationError as error:
-            return self._refused(index, record, row[KEY], error)
+            # A frame of marshmallow's holds the error: with its way through the frames it would be a circle,
+            # and hold the page until that is collected.
+            return self._refused(index, record, row[KEY], error.with_traceback(None))
         return {
             ROW: row[ROW],
             KEY: row[KEY],

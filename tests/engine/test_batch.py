@@ -1,5 +1,7 @@
 """Pages that are loaded in one commit leave what they would leave one by one."""
 
+import gc
+import weakref
 from dataclasses import replace
 from random import Random
 
@@ -12,6 +14,7 @@ from ingest.batch import batch_of, joined, make_ready
 from ingest.errors import SourceBroken
 from ingest.in_turn import Turn
 from ingest.known import Known, Met
+from ingest.landed import Place
 from ingest.packed import unpack
 from ingest.page import JSON, Page
 from ingest.pipeline import load_batch
@@ -189,3 +192,18 @@ def test_records_are_found_by_their_numbers_in_the_batch(engine):
     assert [frame.numbered(number).values["id"] for number in frame.index] == ["a", "b", "c"]
     assert [(reject.index, reject.position) for reject in frame.rejects] == [(1, "page 1, record 2")]
     assert frame.records == 4
+
+
+def test_page_is_let_go_of_at_once():
+    """Whatever is wrong with its records: nothing waits for the garbage collector, which seldom looks."""
+    source = thing_source(Script([]))
+    gc.disable()
+    try:
+        ready = make_ready(page(1, [{"id": "a", "name": None}, {"id": "b", "name": "b"}]), source)
+        held = weakref.ref(ready.frame.record)
+        batch = batch_of([ready], [Place(1, 0)], source, Met())
+        assert len(batch.rejects) == 1
+        del ready, batch
+        assert held() is None
+    finally:
+        gc.enable()
