@@ -175,7 +175,9 @@ def _listening(both: Servers) -> Iterator[bytearray]:
     url = both.redis.url.replace("redis://", f"redis://:{PLAIN['redis']}@")
 
     def listen() -> None:
-        with suppress(redis.RedisError, OSError, ValueError), redis.Redis.from_url(url).monitor() as monitor:
+        # On a slow machine more than redis-py's five seconds go by until somebody says something.
+        client = redis.Redis.from_url(url, socket_timeout=None)
+        with suppress(redis.RedisError, OSError, ValueError), client.monitor() as monitor:
             while True:
                 try:
                     command = monitor.next_command()
