@@ -9,7 +9,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from ingest import by_halves, store
+from ingest import ahead, by_halves, pipeline, store
 from ingest.batch import batch_of, joined, make_ready
 from ingest.errors import SourceBroken
 from ingest.in_turn import Turn
@@ -18,7 +18,9 @@ from ingest.landed import Place
 from ingest.packed import unpack
 from ingest.page import JSON, Page
 from ingest.pipeline import load_batch
+from tests.engine.pieces import divided, go_on
 from tests.engine.rows import THINGS, Script, begin, declare, rows, run, run_row, thing_source, things
+from tests.kit.hooks import full
 
 VERSIONED = replace(THINGS, name="versioned", newest_by="seen_at")
 DAYS = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", None]
@@ -54,13 +56,11 @@ def stands(db, source):
     queries = (
         f"SELECT key, name, price, seen_at FROM {table} WHERE source = '{name}' ORDER BY key",
         rejects,
-        f"SELECT run_id, part, sequence, records, size FROM raw_data WHERE source = '{name}' ORDER BY id",
+        f"SELECT part, sequence, records, size FROM raw_data WHERE source = '{name}' ORDER BY id",
         f"SELECT part, position FROM checkpoints WHERE source = '{name}'",
         f"SELECT pages, fetched, rejected, position_after FROM runs WHERE source = '{name}' ORDER BY id",
     )
-    found = [rows(db, query) for query in queries]
-    found[2] = [row[1:] for row in found[2]]
-    return found
+    return [rows(db, query) for query in queries]
 
 
 def provenance(db, source):
@@ -207,3 +207,30 @@ def test_page_is_let_go_of_at_once():
         assert held() is None
     finally:
         gc.enable()
+
+
+def commits(db):
+    """How many pages came with each commit, in order."""
+    return rows(db, "SELECT count(*) FROM raw_shop GROUP BY xmin::text ORDER BY min(id)")
+
+
+def test_pages_that_wait_share_a_commit(engine, monkeypatch):
+    monkeypatch.setattr(pipeline, "MOST_TOGETHER", 2)
+    monkeypatch.setattr(ahead._Window, "_is_worth_taking", full)
+    source = thing_source(Script([[{"id": f"{n}", "name": "thing"}] for n in range(5)]))
+    declare(engine, source)
+
+    assert run(engine, source)["pages"] == 5
+
+    assert commits(engine) == [(2,), (2,), (1,)]
+
+
+def test_pages_of_a_part_do_not(engine, monkeypatch):
+    """What such a page leaves for others is its own."""
+    monkeypatch.setattr(ahead._Window, "_is_worth_taking", full)
+    source = divided({"1": [[{"id": f"{n}", "name": "thing"}] for n in range(3)]})
+    declare(engine, source)
+
+    assert go_on(engine, source, begin(engine, source)) == "succeeded"
+
+    assert commits(engine) == [(1,), (1,), (1,)]

@@ -150,7 +150,7 @@ def install() -> None:
     """Wrap the named points, the doors to PostgreSQL, Redis and HTTP, and the execution of a run."""
     if together := os.environ.get(TOGETHER):
         pipeline.MOST_TOGETHER = int(together)
-        _wrap(ahead._Window, "_is_worth_taking", _full)
+        ahead._Window._is_worth_taking = full
     _wrap(parts, "take", _takes)
     for point, (module, function, side) in (POINTS | OF_PARTS).items():
         _wrap(module, function, _named(point, side))
@@ -163,13 +163,9 @@ def install() -> None:
     _wrap(run_task, "join", _watched)
 
 
-def _full(is_worth_taking: Callable[..., Any]) -> Callable[..., Any]:
-    """Whether there are as many pages as are loaded together, so that commits do not depend on the clock."""
-
-    def full(window: Any) -> bool:
-        return window._ended or len(window._waiting) == window._most
-
-    return full
+def full(window: Any) -> bool:
+    """Whether as many pages wait as are loaded together, so that commits do not depend on the clock."""
+    return window._ended or len(window._waiting) == window._most
 
 
 def _wrap(owner: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
