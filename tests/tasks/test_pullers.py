@@ -1,12 +1,15 @@
 """Real workers at one run that is divided: they share it, and nobody's death, stop or absence costs a row."""
 
 import textwrap
+from threading import Event
 
 import pytest
+from flask import request as asked
 from sqlalchemy import text
 
 from ingest import catalog, db, runs
 from ingest.db import engine
+from ingest.heartbeat import connect
 from ingest.migrate import migrate
 from local.sandbox.coingecko import coin_id
 from tasks.runs import publish, publish_missing_pullers
@@ -28,6 +31,20 @@ SOURCE = """
       name: name
       price_usd: current_price
 """
+
+
+@pytest.fixture
+def gate(box):
+    """Closed, it lets each part's first page through and holds all others: nobody ends early."""
+    opened = Event()
+
+    @box.app.before_request
+    def wait() -> None:
+        if asked.args.get("page") != "1":
+            opened.wait()
+
+    yield opened
+    opened.set()
 
 
 @pytest.fixture
@@ -67,11 +84,6 @@ def shared(run_id):
     return found if len(found) > 1 else None
 
 
-def slow_down(box):
-    """Make pages take their time."""
-    box.faults([{"do": "slow", "path": "/api/v3/coins", "nth": 1, "count": 30, "seconds": 0.5}])
-
-
 def expect_every_coin_once(box):
     """The items are the active coins, each once, with the price of the last part.
 
@@ -84,13 +96,13 @@ def expect_every_coin_once(box):
     assert {row.part for row in rows if row.price_usd} == {"vs_currency=eur"}
 
 
-def test_two_workers_share_a_run(divided, running):
-    slow_down(divided)
+def test_two_workers_share_a_run(divided, running, gate):
     running.start("worker", "second")
 
     run_id = request()
 
     workers = wait_until(lambda: shared(run_id), what="two workers at the run")
+    gate.set()
     row = wait_until(lambda: ended(run_id), what="the run")
     assert {name.partition("@")[0] for name in workers} == {"worker", "second"}
     assert (row["state"], row["attempts"], row["parts_done"]) == ("succeeded", 1, 3)
@@ -99,14 +111,14 @@ def test_two_workers_share_a_run(divided, running):
 
 
 @pytest.mark.parametrize("victim", ["worker", "second"])
-def test_killed_puller_is_replaced(divided, running, victim):
+def test_killed_puller_is_replaced(divided, running, gate, victim):
     """Its part is taken over when its lease ends; whoever planned the run is no more than any other."""
-    slow_down(divided)
     running.start("worker", "second", "control", "beat")
     run_id = request()
     wait_until(lambda: shared(run_id), what="two workers at the run")
 
     running.kill(victim)
+    gate.set()
 
     row = wait_until(lambda: ended(run_id), what="the run")
     assert (row["state"], row["attempts"]) == ("succeeded", 1)
@@ -114,9 +126,8 @@ def test_killed_puller_is_replaced(divided, running, victim):
     expect_every_coin_once(divided)
 
 
-def test_all_pullers_are_killed(divided, running):
+def test_all_pullers_are_killed(divided, running, gate):
     """Whoever comes next goes on; what was committed is not pulled again."""
-    slow_down(divided)
     running.start("worker", "second", "control", "beat")
     run_id = request()
     wait_until(lambda: shared(run_id), what="two workers at the run")
@@ -124,6 +135,7 @@ def test_all_pullers_are_killed(divided, running):
     running.kill("worker")
     running.kill("second")
     running.start("worker")
+    gate.set()
 
     row = wait_until(lambda: ended(run_id), what="the run")
     assert (row["state"], row["fetched"]) == ("succeeded", 3 * 600)
@@ -131,14 +143,16 @@ def test_all_pullers_are_killed(divided, running):
     expect_every_coin_once(divided)
 
 
-def test_stopped_puller_hands_its_part_back(divided, running):
+def test_stopped_puller_hands_its_part_back(divided, running, gate):
     """A deploy of one worker costs no attempt, and the other goes on."""
-    slow_down(divided)
     running.start("worker", "second", "control", "beat")
     run_id = request()
     wait_until(lambda: shared(run_id), what="two workers at the run")
 
+    divided.faults([{"do": "slow", "path": "/api/v3/coins", "count": 30, "seconds": 0.5}])
+    gate.set()
     assert running.stop("second") == 0
+    divided.faults([])
 
     row = wait_until(lambda: ended(run_id), what="the run")
     assert (row["state"], row["attempts"]) == ("succeeded", 1)
@@ -146,27 +160,24 @@ def test_stopped_puller_hands_its_part_back(divided, running):
     expect_every_coin_once(divided)
 
 
-def test_cancel_reaches_all(divided, running):
-    slow_down(divided)
+def test_cancel_reaches_all(divided, running, gate):
     running.start("worker", "second")
     run_id = request()
     wait_until(lambda: shared(run_id), what="two workers at the run")
 
     with engine().begin() as tx:
         runs.cancel(tx, run_id)
+    gate.set()
 
     row = wait_until(lambda: ended(run_id), what="the run")
     assert (row["state"], row["parts_done"] < 3) == ("cancelled", True)
 
 
-def test_lost_wake_up_is_sent_again(divided, running, redis_url):
+def test_lost_wake_up_is_sent_again(divided, running, gate, redis_url):
     """A worker that comes later hears of the run, though the messages of its beginning are gone."""
-    slow_down(divided)
     running.start("worker")
     run_id = request()
     wait_until(lambda: one(engine(), RUN, id=run_id)["pages"] > 0, what="the first page")
-    from ingest.heartbeat import connect
-
     with connect(redis_url) as broker:
         broker.flushall()
     with engine().begin() as tx:
@@ -175,4 +186,5 @@ def test_lost_wake_up_is_sent_again(divided, running, redis_url):
     assert publish_missing_pullers() == [run_id]
     running.start("second")
     wait_until(lambda: shared(run_id), what="two workers at the run")
+    gate.set()
     assert wait_until(lambda: ended(run_id), what="the run")["state"] == "succeeded"
