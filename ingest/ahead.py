@@ -2,7 +2,7 @@
 
 PostgreSQL and the worker are two processes: taken in turns, each waits for the other. One thread walks the
 source and makes its pages ready, in order; whoever commits takes what there is by then. Beside what was taken
-there is one page in memory, ready or in the making, or two megabytes of small ones. A large page waits until
+there is one page in memory, ready or in the making, or four megabytes of small ones. A large page waits until
 the taker has come back for it, and nothing is made until the taker has come back from it: memory stays
 bounded by the largest page.
 """
@@ -20,7 +20,7 @@ LARGE = 5 * 1024**2
 # So many pages, of so many bytes together, are taken at once. More would take longer to do again after a
 # fault and save next to nothing.
 MOST_TOGETHER = 50
-LARGEST_TOGETHER = 2 * 1024**2
+LARGEST_TOGETHER = 4 * 1024**2
 # A thread that waits for an upstream's bytes may not end at once; closing the client ends it.
 PATIENCE = 2.0
 
@@ -93,7 +93,9 @@ class _Window(Generic[T]):
             self._wait_for(self._has_room)
 
     def _has_room(self) -> bool:
-        return len(self._waiting) < self._most and sum(size for _, size in self._waiting) < LARGEST_TOGETHER
+        """Whether another page like the last one may wait beside those that do."""
+        sizes = [size for _, size in self._waiting]
+        return not sizes or (len(sizes) < self._most and sum(sizes) + sizes[-1] <= LARGEST_TOGETHER)
 
     def wait_until_idle(self) -> None:
         """Wait until all that was given has been worked on. Raises _Closed."""

@@ -71,7 +71,7 @@ def load_batch(
         if len(batch.pages) == 1:
             raise
         turn.wait()
-        for page in batch.page_by_page():
+        for page in batch.page_by_page(source):
             _load(db, source, claim, known, page, turn)
 
 

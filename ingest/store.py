@@ -56,11 +56,12 @@ def _raw_ids(db: Engine) -> Iterator[int]:
 
 def land(tx: Connection, claim: Claim, batch: Batch) -> None:
     """Keep the bytes of the pages as they came, under the ids that their items and rejects refer to."""
-    rows = [_raw(claim, ready, place) for ready, place in zip(batch.pages, batch.places, strict=True)]
+    each = zip(batch.pages, batch.places, batch.records, strict=True)
+    rows = [_raw(claim, ready, place, records) for ready, place, records in each]
     copy_rows(tx, RawPage.__tablename__, rows)
 
 
-def _raw(claim: Claim, ready: Ready, place: Place) -> dict[str, Any]:
+def _raw(claim: Claim, ready: Ready, place: Place, records: int) -> dict[str, Any]:
     page, packed = ready.page, ready.packed
     return {
         "id": place.raw_id,
@@ -70,7 +71,7 @@ def _raw(claim: Claim, ready: Ready, place: Place) -> dict[str, Any]:
         "sequence": place.sequence,
         "request": dict(page.request),
         "media_type": page.media_type,
-        "records": ready.frame.records,
+        "records": records,
         "size": packed.size,
         "sha256": packed.sha256,
         "body": packed.body,

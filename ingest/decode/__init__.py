@@ -1,5 +1,5 @@
-"""From the bytes of a page to its records as columns of text."""
+"""From the bytes of pages to their records as columns of text."""
 
-from ingest.decode.page import decode
+from ingest.decode.page import decode, decode_together, joined
 
-__all__ = ["decode"]
+__all__ = ["decode", "decode_together", "joined"]

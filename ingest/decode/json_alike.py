@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from ingest import json_text
-from ingest.decode.json_record import INDEX, PLAIN_PATH, storable
+from ingest.decode.json_record import INDEX, storable
 from ingest.decode.json_shape import Shape, Shapeless, shape_of
+from ingest.json_parted import PLAIN_PATH
 
 # A space keeps it apart from any path.
 TEXT = " text"

@@ -49,5 +49,9 @@ def _together(
     if numbers or not frames:
         others = table(rows, wanted).insert_column(0, pl.Series(INDEX, numbers, dtype=pl.UInt32))
         frames = [*frames, others]
-    found = frames[0] if len(frames) == 1 else pl.concat(frames).sort(INDEX)
+    found = frames[0] if len(frames) == 1 else _in_order(pl.concat(frames))
     return found[INDEX].to_list(), found.drop(INDEX)
+
+
+def _in_order(found: pl.DataFrame) -> pl.DataFrame:
+    return found[np.argsort(found[INDEX].to_numpy())]

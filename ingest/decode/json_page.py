@@ -1,34 +1,86 @@
 """Pages of JSON: a list of records, found by the source's JMESPath. Two ways to the same frame.
 
-Records with plain values are taken apart column by column, all others one by one.
+Where the list can be parted without being parsed, records that are written alike are taken apart together, by
+their texts, those of several pages too. All others are taken apart one by one.
 """
 
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import jmespath
+import polars as pl
 
 from ingest.declared import Source
+from ingest.decode.json_alike import alike
 from ingest.decode.json_completed import completed
-from ingest.decode.json_record import Problem, cells_of, finders, own_text, plain
+from ingest.decode.json_record import Problem, cells_of, finders, own_text
+from ingest.json_parted import parted
+from ingest.json_text import parse
 from ingest.page import Frame, Page, Record, Reject
 
 
 def json_frame(page: Page, source: Source) -> Frame:
     """The records that the source's JMESPath finds in the page."""
-    records = page.document if source.records is None else jmespath.search(source.records, page.document)
+    found = json_frames([page], source)
+    return _of_values(page, source) if found is None else found[0]
+
+
+def json_frames(pages: Sequence[Page], source: Source) -> tuple[Frame, list[int]] | None:
+    """The records of all pages, numbered through, and the number of each page's first one.
+
+    None where one of the pages has to be parsed to find them.
+    """
+    texts, starts = list[str](), list[int]()
+    for page in pages:
+        records = parted(page.body, source.records)
+        if records is None:
+            return None
+        starts.append(len(texts))
+        texts += [str(record, "utf-8") for record in records]
+    return _of_texts(texts, source, lambda index: _place_of(pages, starts, index)), starts
+
+
+def _place_of(pages: Sequence[Page], starts: Sequence[int], index: int) -> str:
+    number = bisect_right(starts, index) - 1
+    return place(pages[number], index - starts[number])
+
+
+def _of_texts(texts: Sequence[str], source: Source, place_of: Callable[[int], str]) -> Frame:
+    frames = list(alike(pl.Series(texts, dtype=pl.String), source.paths))
+    return _frame(frames, len(texts), source, lambda index: parse(texts[index]), place_of)
+
+
+def _of_values(page: Page, source: Source) -> Frame:
+    path = source.records
+    records = page.document if path is None else jmespath.search(path, page.document)
     if not isinstance(records, list):
-        raise ValueError(f"there is no list of records at {source.records or 'the root'}")
+        raise ValueError(f"there is no list of records at {path or 'the root'}")
+    return _frame([], len(records), source, records.__getitem__, lambda index: place(page, index))
+
+
+def _frame(
+    frames: Sequence[pl.DataFrame],
+    many: int,
+    source: Source,
+    value: Callable[[int], Any],
+    place_of: Callable[[int], str],
+) -> Frame:
+    """The frames completed by all other records; `value` is a record, parsed."""
     wanted = finders(source.paths)
 
     def reject(index: int, problem: Problem) -> Reject:
-        return Reject(index, place(page, index), *problem, own_text(records[index]))
+        return Reject(index, place_of(index), *problem, own_text(value(index)))
 
     good, cells, rejects = completed(
-        plain(records, wanted), len(records), wanted, lambda index: cells_of(records[index], wanted), reject
+        frames, many, wanted, lambda index: cells_of(value(index), wanted), reject
     )
 
     def look(row: int) -> Record:
-        record = records[good[row]]
+        index = good[row]
+        record = value(index)
         values = {path: find(record) for path, find in wanted.items()}
-        return Record(values, place(page, good[row]), lambda: own_text(record))
+        return Record(values, place_of(index), lambda: own_text(record))
 
     return Frame(cells, good, rejects, look)
 

@@ -1,9 +1,7 @@
 """One record of JSON: each value by its path, numbers by their literal text, and what is wrong with it."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from operator import itemgetter, methodcaller
+from collections.abc import Callable, Iterable, Sequence
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 import jmespath
@@ -11,6 +9,7 @@ import polars as pl
 from jmespath.exceptions import JMESPathError
 
 from ingest import json_text
+from ingest.json_parted import PLAIN_PATH
 from ingest.page import NOT_TEXT
 
 LONGEST_TEXT = 65_536
@@ -18,8 +17,6 @@ LONGEST_TEXT = 65_536
 INDEX = " index"
 # Deeper values than this are nobody's data, and writing them out would exhaust Python's stack.
 DEEPEST = 100
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-PLAIN_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
 PLAIN_TYPES = {str, json_text.Number, type(None)}
 # jmespath lets Python's own error through where it sorts or compares what cannot be compared.
 MISFITS = (JMESPathError, TypeError)
@@ -102,55 +99,11 @@ def _cell(value: Any) -> str | None:
 
 def table(rows: Sequence[Cells], wanted: Finders) -> pl.DataFrame:
     """The rows as the columns of a frame."""
-    return _frame(dict(zip(wanted, zip(*rows, strict=True), strict=False)), wanted)
-
-
-def plain(records: Sequence[Any], wanted: Finders) -> list[pl.DataFrame]:
-    """The cells of the records that need no look of their own, with their numbers: one frame or none."""
-    numbers = [number for number, record in enumerate(records) if type(record) is dict]
-    own = records if len(numbers) == len(records) else [records[number] for number in numbers]
-    try:
-        found = _found(own, wanted)
-    except MISFITS:
-        return []
-    sorts = {path: set(map(type, values)) for path, values in found.items()}
-    if odd := {row for path in found if _has_nested(sorts[path]) for row in _nested(found[path])}:
-        rows = [row for row in range(len(own)) if row not in odd]
-        numbers = [numbers[row] for row in rows]
-        found = {path: [values[row] for row in rows] for path, values in found.items()}
-    cells = {
-        path: values if sorts[path] <= PLAIN_TYPES else list(map(_cell, values))
-        for path, values in found.items()
-    }
-    return [_frame(cells, wanted).insert_column(0, pl.Series(INDEX, numbers, dtype=pl.UInt32))]
-
-
-def _found(records: Sequence[dict[str, Any]], wanted: Finders) -> dict[str, Sequence[Any]]:
-    """The values at each path. Records that have all names are taken apart in one go."""
-    names = [path for path in wanted if NAME.fullmatch(path)]
-    found: dict[str, Sequence[Any]] = {}
-    if len(names) > 1 and records:
-        with suppress(KeyError):
-            found = dict(zip(names, zip(*map(itemgetter(*names), records), strict=True), strict=True))
-    return {path: found[path] if path in found else list(map(find, records)) for path, find in wanted.items()}
-
-
-def _has_nested(sorts: set[type]) -> bool:
-    return any(issubclass(sort, dict | list) for sort in sorts)
-
-
-def _nested(values: Sequence[Any]) -> list[int]:
-    """Which of the values are lists or objects."""
-    return [row for row, value in enumerate(values) if isinstance(value, dict | list)]
-
-
-def _frame(columns: Mapping[str, Sequence[str | None]], wanted: Finders) -> pl.DataFrame:
     schema = dict.fromkeys(wanted, pl.String)
     try:
-        return pl.DataFrame(columns, schema=schema)
+        return pl.DataFrame(rows, schema=schema, orient="row")
     except UnicodeEncodeError:
-        kept = {path: list(map(storable, cells)) for path, cells in columns.items()}
-        return pl.DataFrame(kept, schema=schema)
+        return pl.DataFrame([list(map(storable, row)) for row in rows], schema=schema, orient="row")
 
 
 def storable(cell: str | None) -> str | None:

@@ -4,6 +4,7 @@ Parsed, a value takes many times its bytes, and so does a record that is set asi
 the cap of its size may hold of them; dense replies of an ordinary API hold half as many.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from ingest.errors import SourceBroken
@@ -26,7 +27,7 @@ def check_values(body: bytes, request: Request) -> None:
         _check("values", most_values(body), most, request)
 
 
-def check_records(records: list[Any], request: Request) -> None:
+def check_records(records: Sequence[Any], request: Request) -> None:
     """Raise SourceBroken when there are too many records."""
     most = max(LEAST_RECORDS, request.max_body // BYTES_A_RECORD)
     _check("records", len(records), most, request)

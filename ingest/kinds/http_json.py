@@ -15,9 +15,10 @@ from ingest.errors import SourceBroken
 from ingest.http import Http
 from ingest.http.client import Fetch
 from ingest.http.messages import BadReply, Reply, Request, referred_in_path
+from ingest.json_parted import parted
 from ingest.kinds.ahead import Ahead
 from ingest.kinds.bounds import check_records, check_values
-from ingest.kinds.paginators import PAGINATORS, Answer, Step, Steps, Watch, asked
+from ingest.kinds.paginators import BY_CONTENT, PAGINATORS, Answer, Step, Steps, Watch, asked
 from ingest.kinds.paths import MISFITS, misfit
 from ingest.kinds.sweep import Sweep, begun, form_of, gone_on
 from ingest.page import JSON, Page, Position
@@ -117,7 +118,8 @@ class _Listing:
     def _swept(self, sweep: Sweep) -> Generator[Page, None, None]:
         request = _since(self.request, sweep, self.since)
         steps = PAGINATORS[self.paginate["type"]](request, self.paginate, sweep.state)
-        ask = partial(_asked_for, path=self.path)
+        whole = self.since is not None or self.paginate["type"] in BY_CONTENT
+        ask = partial(_asked_for, path=self.path, whole=whole)
         with Ahead(self.http, self.paginate, ask) as ahead:
             yield from self._followed(steps, sweep, ahead)
 
@@ -152,42 +154,47 @@ def _following(steps: Steps, answer: Answer) -> Step | None:
         return None
 
 
-def _asked_for(fetch: Fetch, request: Request, number: int, *, path: str | None) -> tuple[Page, Answer]:
-    """Fetch one page. The reply is looked at where it can still be asked for again."""
+def _asked_for(
+    fetch: Fetch, request: Request, number: int, *, path: str | None, whole: bool
+) -> tuple[Page, Answer]:
+    """Fetch one page. The reply is looked at where it can still be asked for again.
+
+    Only where somebody looks into it does the whole answer have to be parsed.
+    """
     found: list[tuple[Page, Answer]] = []
 
     def check(reply: Reply) -> None:
         sent = {"method": request.method, "url": reply.url, "status": reply.status}
         page = Page(reply.body, JSON, {**sent, "page": number, "records": path}, None)
         check_values(reply.body, request)
-        document, date = _document(page, reply), reply.headers.get("Date")
-        records = _records(page, path)
+        _check_type(reply)
+        records = None if whole else parted(reply.body, path)
+        if records is None:
+            records = _records(page, path)
         check_records(records, request)
-        found.append((page, Answer(document, records, reply.next, date)))
+        found.append((page, Answer(page, records, reply.next, reply.headers.get("Date"))))
 
     fetch(request, check)
     return found[-1]
 
 
-def _document(page: Page, reply: Reply) -> Any:
-    """The parsed body. Raises BadReply for whatever is not JSON."""
+def _check_type(reply: Reply) -> None:
+    """Raise BadReply for what does not even say that it is JSON."""
     if not reply.body.strip():
         raise BadReply("is empty")
     media_type = reply.headers.get("Content-Type", "")
     if not JSON_TYPE.fullmatch(media_type.strip()):
         raise BadReply(f'has the content type "{media_type}", not JSON')
-    try:
-        return page.document
-    except ValueError as error:
-        raise BadReply(f"is not JSON: {error}") from error
 
 
 def _records(page: Page, path: str | None) -> list[Any]:
-    """The list of records. Raises BadReply when there is none."""
+    """The list of records, parsed. Raises BadReply when there is none."""
     try:
         records = page.document if path is None else jmespath.search(path, page.document)
     except MISFITS as error:
         raise BadReply(misfit(f"records: {path}", error)) from error
+    except ValueError as error:
+        raise BadReply(f"is not JSON: {error}") from error
     if not isinstance(records, list):
         raise BadReply(f"holds a {type(records).__name__} at {path or 'its root'}, not a list of records")
     return records

@@ -6,7 +6,7 @@ state is plain JSON without credentials. `Watch` and `_fresh` are the guards aga
 """
 
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -18,6 +18,7 @@ from ingest.http.messages import Request, same_origin, within_origin
 from ingest.http.redaction import redact, tidy
 from ingest.json_text import Number
 from ingest.kinds.paths import MISFITS, misfit
+from ingest.page import Page
 
 # Longer numbers stay text: JSON libraries upstream and PostgreSQL's jsonb need not agree on them.
 LONGEST_NUMBER = 18
@@ -31,12 +32,17 @@ Step = tuple[Request, State]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a page held: the parsed body, its records, the URL of its Link header, and its Date header."""
+    """A page, its records, parsed or only parted, the URL of its Link header, and its Date header."""
 
-    document: Any
-    records: list[Any]
+    page: Page | None
+    records: Sequence[Any]
     link: str | None = None
     date: str | None = None
+
+    @property
+    def document(self) -> Any:
+        """The parsed body."""
+        return None if self.page is None else self.page.document
 
 
 Steps = Generator[Step, Answer, None]
@@ -102,6 +108,8 @@ PAGINATORS: dict[str, Paginator] = {
     "next_url": next_url,
     "link": link,
 }
+# Those that look for the next page in the body of this one.
+BY_CONTENT = {"cursor", "next_url"}
 
 
 def _by_url(request: Request, state: State, find: Callable[[Answer], Any]) -> Steps:
@@ -153,7 +161,7 @@ class _Fill:
     size: int | None
     full: bool
 
-    def ends(self, records: list[Any]) -> bool:
+    def ends(self, records: Sequence[Any]) -> bool:
         """Whether there is nothing behind this page."""
         if not records:
             return True
@@ -231,7 +239,7 @@ class Watch:
     number: int = 0
     taken: int = 0
     empty: int = 0
-    before: list[Any] = field(default_factory=list)
+    before: Sequence[Any] = field(default_factory=list)
 
     def turn(self, request: Request) -> None:
         """Another page is about to be asked for. Raises SourceBroken after too many."""
@@ -240,7 +248,7 @@ class Watch:
         if self.taken > self.most:
             raise broken(request, f"more than max_pages = {self.most}", number=self.number)
 
-    def look(self, request: Request, records: list[Any]) -> None:
+    def look(self, request: Request, records: Sequence[Any]) -> None:
         """Look at what came. Raises SourceBroken when it came before, or when nothing comes any more."""
         if records and records == self.before:
             raise broken(request, "holds the same records as the page before", number=self.number)

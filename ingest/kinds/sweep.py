@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -31,7 +31,7 @@ class Sweep:
     number: int = 0
     high: Value | None = None
 
-    def see(self, records: list[Any], date: str | None, number: int) -> None:
+    def see(self, records: Sequence[Any], date: str | None, number: int) -> None:
         """Move the high-water mark; `date` is the Date header of the reply."""
         if number == 1:
             self.began = by_their_clock(self.began, _now(), date)

@@ -1,12 +1,13 @@
 """Pages of JSON: values by path, by their literal text."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import json_text
-from ingest.decode import decode
-from ingest.decode.json_record import finders, plain
+from ingest.decode import decode, decode_together, joined
+from ingest.decode.json_alike import FEWEST
 from ingest.page import JSON, NOT_TEXT, Page
 from tests.decode.written import PATHS, forms, written
 from tests.kinds.pulling import source
@@ -111,6 +112,16 @@ def test_path_that_does_not_fit():
     assert found.rejects[0].message == "length(tags) does not fit the record: JMESPathTypeError"
 
 
+PATHS_TO_THE_LIST = [
+    (None, "[", "]"),
+    ("data", '{"page":1,"data":[', '],"next":null}'),
+    ("data.items", '{"data" : {"items" : [', ' ], "many": 7}}'),
+    ("data[]", '{"data":[', "]}"),
+    ("@", "[", "]"),
+]
+BYTE_ORDER_MARK = "\ufeff"
+
+
 @st.composite
 def lists(draw):
     """Records of one form, and now and then something odd among them."""
@@ -121,25 +132,36 @@ def lists(draw):
     return records
 
 
+def outcome(found):
+    """All that a frame says of its records."""
+    looked_up = [found.record(row) for row in range(len(found.index))]
+    records = [(record.values, record.position, record.text) for record in looked_up]
+    return found.index, found.cells.rows(), found.rejects, records
+
+
 @settings(deadline=None, max_examples=200)
-@given(lists(), st.sampled_from(["length(name)", "list[0]", "a || id"]))
-def test_columns_agree(records, expression):
-    """A record that is no object makes the page one to be read record by record."""
-    paths = [*PATHS, expression]
-    by_columns = frame(f"[{','.join(records)}]", paths)
-    one_by_one = frame(f"[{','.join(records)},7]", paths)
+@given(lists(), st.sampled_from(PATHS_TO_THE_LIST), st.sampled_from(["id", "length(name)", "list[0]"]))
+def test_both_ways_agree(records, wrapped, expression):
+    """A body that begins with a mark has to be parsed to be parted; often enough for the bulk way."""
+    path, before, after = wrapped
+    body = before + ",".join(records * (2 * FEWEST // len(records) + 1)) + after
 
-    assert one_by_one.rejects.pop().reason == "not_an_object"
-    assert by_columns.rejects == one_by_one.rejects
-    assert by_columns.index == one_by_one.index
-    assert by_columns.cells.equals(one_by_one.cells)
-    for row in range(len(by_columns.index)):
-        assert by_columns.record(row).values == one_by_one.record(row).values
+    found = frame(body, [*PATHS, expression], path)
+
+    assert outcome(found) == outcome(frame(BYTE_ORDER_MARK + body, [*PATHS, expression], path))
 
 
-def test_odd_records_leave_the_others_in_bulk():
-    records = json_text.parse('[{"id": 1}, ["id"], {"id": {"a": 1}}, {"id": null}, 7, {"id": "x"}]')
+@settings(deadline=None, max_examples=100)
+@given(st.lists(lists(), min_size=2, max_size=4), st.booleans())
+def test_pages_together_are_pages_one_by_one(bodies, odd):
+    marks = [BYTE_ORDER_MARK * odd, *[""] * (len(bodies) - 1)]
+    pages = [
+        Page(f"{mark}[{','.join(records)}]".encode(), JSON, {"page": number}, None)
+        for number, (mark, records) in enumerate(zip(marks, bodies, strict=True), 1)
+    ]
+    alone = [decode(page, source(PATHS)) for page in pages]
 
-    [bulk] = plain(records, finders(["id"]))
+    found, starts = decode_together(pages, source(PATHS))
 
-    assert bulk.rows() == [(0, "1"), (3, None), (5, "x")]
+    assert [end - start for start, end in pairwise([*starts, found.records])] == list(map(len, bodies))
+    assert outcome(found) == outcome(joined(alone)[0])

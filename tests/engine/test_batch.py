@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from ingest import ahead, by_halves, pipeline, store
-from ingest.batch import batch_of, joined, make_ready
+from ingest.batch import batch_of, make_ready
+from ingest.decode import decode_together
 from ingest.errors import SourceBroken
 from ingest.in_turn import Turn
 from ingest.known import Known, Met
@@ -89,7 +90,9 @@ TOGETHER = [[1] * 6, [6], [2, 3, 1], [1, 5], [4, 2]]
 
 @pytest.mark.parametrize("dataset", [THINGS, VERSIONED], ids=["in order of pages", "newest by a field"])
 @pytest.mark.parametrize("seed", range(8))
-def test_any_batches_end_alike(engine, dataset, seed):
+def test_any_batches_end_alike(engine, dataset, seed, monkeypatch):
+    """Also where some of the pages were decoded ahead and others are decoded together."""
+    monkeypatch.setattr("ingest.batch.SMALL", 200)
     random = Random(seed)
     pages = [page(n, [record(random) for _ in range(random.randrange(7))]) for n in range(1, 7)]
     before = [{"id": key, "name": "old", "price": "9", "seen_at": DAYS[0]} for key in "abc"]
@@ -184,10 +187,11 @@ def test_each_part_of_a_source_moves_its_checkpoint(engine):
 def test_records_are_found_by_their_numbers_in_the_batch(engine):
     source = thing_source(Script([]))
     bodies = [[{"id": "a"}, 7], [], [{"id": "b"}, {"id": "c"}]]
-    frames = [make_ready(page(n, body), source).frame for n, body in enumerate(bodies, start=1)]
+    pages = [page(n, body) for n, body in enumerate(bodies, start=1)]
 
-    frame = joined(frames, [0, 2, 2])
+    frame, starts = decode_together(pages, source)
 
+    assert starts == [0, 2, 2]
     assert frame.index == [0, 2, 3]
     assert [frame.numbered(number).values["id"] for number in frame.index] == ["a", "b", "c"]
     assert [(reject.index, reject.position) for reject in frame.rejects] == [(1, "page 1, record 2")]
@@ -200,7 +204,7 @@ def test_page_is_let_go_of_at_once():
     gc.disable()
     try:
         ready = make_ready(page(1, [{"id": "a", "name": None}, {"id": "b", "name": "b"}]), source)
-        held = weakref.ref(ready.frame.record)
+        held = weakref.ref(ready.page)
         batch = batch_of([ready], [Place(1, 0)], source, Met())
         assert len(batch.rejects) == 1
         del ready, batch
