@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from ingest.page import Page
 
 LARGE = 5 * 1024**2
-# So many pages, of so many bytes together, are taken at once. More would take longer to do again after a
+# So many pages, of so much weight together, are taken at once. More would take longer to do again after a
 # fault and save next to nothing.
 MOST_TOGETHER = 50
 LARGEST_TOGETHER = 4 * 1024**2
@@ -38,9 +38,9 @@ def ahead(
 ) -> Iterator[Iterator[list[T]]]:
     """Give what `make_ready` makes of each page, in order, made by a thread that is ahead.
 
-    As much at a time as is there: `most` pages or LARGEST_TOGETHER bytes, but one page at least. What is
-    raised over there is raised here, after all that came before it. Leaving the context ends the thread, and
-    closes `pages`.
+    As much at a time as is there: `most` pages that together weigh LARGEST_TOGETHER, but one at least. What
+    is raised over there is raised here, after all that came before it. Leaving the context ends the thread,
+    and closes `pages`.
     """
     window = _Window[T](most)
     maker = threading.Thread(
@@ -61,7 +61,7 @@ def _make(pages: Generator[Page, None, None], make_ready: Callable[[Page], T], w
                 large = is_large(page)
                 if large:
                     window.wait_until_idle()
-                window.give(make_ready(page), len(page.body))
+                window.give(make_ready(page), page.weight)
                 if large:
                     window.wait_until_idle()
         window.end(None)

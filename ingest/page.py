@@ -12,11 +12,14 @@ from typing import Any
 
 import polars as pl
 
-from ingest.json_text import parse
+from ingest.json_text import most_values, parse
 
 JSON = "application/json"
 JSONL = "application/x-ndjson"
 CSV = "text/csv"
+
+# A page of fifty thousand records weighs as much as one of four megabytes.
+BYTES_A_RECORD = 80
 
 # Where a part of a source stands. Plain JSON values; only the kind that made it knows what is inside.
 Position = dict[str, Any]
@@ -36,7 +39,7 @@ class Page:
 
     `request` says how to ask for these bytes again, without secrets, and holds what is needed to decode
     them alone (a slice's header and encoding, for example). `position` None means: do not move the
-    checkpoint. `media_type` chooses the decoder.
+    checkpoint. `media_type` chooses the decoder. `records` is how many it holds, where its kind knows.
     """
 
     body: bytes
@@ -45,6 +48,18 @@ class Page:
     position: Position | None
     part: str = ""
     fetched_at: datetime = field(default_factory=_now)
+    records: int | None = None
+
+    @property
+    def weight(self) -> int:
+        """Its bytes, or more where its records are short: each takes memory of its own, most as a reject."""
+        return max(len(self.body), BYTES_A_RECORD * (self._most() if self.records is None else self.records))
+
+    def _most(self) -> int:
+        """No fewer than it has records."""
+        if self.media_type == JSON:
+            return most_values(self.body)
+        return 1 + self.body.count(b"\n") + self.body.count(b"\r")
 
     @cached_property
     def document(self) -> Any:
@@ -58,6 +73,10 @@ class Page:
     def of_part(self, name: str) -> "Page":
         """The same page as one of that part; what was parsed stays so."""
         return self._with(part=name)
+
+    def holding(self, records: int) -> "Page":
+        """The same page, of which it is known that it has so many records."""
+        return self._with(records=records)
 
     def _with(self, **changed: Any) -> "Page":
         page = replace(self, **changed)

@@ -172,6 +172,7 @@ def _asked_for(
         if records is None:
             records = _records(page, path)
         check_records(records, request)
+        page = page.holding(len(records))
         found.append((page, Answer(page, records, reply.next, reply.headers.get("Date"))))
 
     fetch(request, check)

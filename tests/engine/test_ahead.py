@@ -7,7 +7,7 @@ import pytest
 from ingest import ahead as ahead_module
 from ingest.ahead import ahead
 from ingest.in_turn import Behind, in_turn
-from ingest.page import JSON, Page
+from ingest.page import BYTES_A_RECORD, CSV, JSON, JSONL, Page
 
 
 def page(body: bytes) -> Page:
@@ -67,6 +67,25 @@ def test_no_more_bytes_are_taken_than_are_loaded_together(monkeypatch):
 
     assert flat(found) == [b"1", b"22", b"333", b"4444", b"55555", b"6", b"7"]
     assert all(len(batch) == 1 or sum(map(len, batch)) <= 4 for batch in found)
+
+
+@pytest.mark.parametrize(
+    "short",
+    [
+        Page(b"a\nb\nc", CSV, {}, None),
+        Page(b"a\rb\rc", CSV, {}, None),
+        Page(b"1\n2\n3", JSONL, {}, None),
+        Page(b"[1,2,3]", JSON, {}, None),
+        Page(b"[1,2,3]", JSON, {}, None).holding(3),
+    ],
+)
+def test_short_records_weigh_more_than_their_bytes(short, monkeypatch):
+    """A megabyte of records of one letter is half a million rejects: they must not be held at once."""
+    monkeypatch.setattr(ahead_module, "LARGEST_TOGETHER", 8 * BYTES_A_RECORD)
+    monkeypatch.setattr(ahead_module._Window, "_is_worth_taking", lambda window: not window._has_room())
+
+    with ahead((short for _ in range(6)), body, most=3) as ready:
+        assert [next(ready), next(ready)] == [[short.body] * 2] * 2
 
 
 def test_error_comes_after_the_pages_before_it():
