@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.kit import checker, hooks
-from tests.kit.fleet import fleet
+from tests.kit.fleet import fleet, wait_until
 from tests.kit.hooks import AFTER, BEFORE, OF_PARTS, POINTS
 from tests.kit.oracle import Shelf
 from tests.kit.stage import Stage, stage
@@ -68,9 +68,14 @@ def _operations(place: Stage, shelf: Shelf) -> int:
     place.empty(shelf)
     run_id = place.request(shelf.name)
     place.wait([run_id])
-    return max(
+    # The run's row tells of its end before the worker writes how many operations it took.
+    return max(wait_until(lambda: _noted(run_id), seconds=10, what="the count of the run's operations"))
+
+
+def _noted(run_id: int) -> list[int]:
+    return [
         line["operations"] for line in hooks.journal() if line.get("operations") and line["run_id"] == run_id
-    )
+    ]
 
 
 def play(place: Stage, lanes: list[Shelf], cases: list[Case]) -> dict[str, list[str]]:
