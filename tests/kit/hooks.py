@@ -33,7 +33,7 @@ TOGETHER = "KIT_TOGETHER"
 BEFORE, AFTER = "before operation", "after operation"
 # The steps of a run that have names, and the functions at which they are passed.
 POINTS = {
-    "fetched": (batch, "decode", "before"),
+    "fetched": (batch, "pack", "before"),
     "decoded": (batch, "normalize", "before"),
     "guarded": (claims, "guard", "after"),
     "landed": (store, "land", "after"),
