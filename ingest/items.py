@@ -73,6 +73,8 @@ def write_by(
         counts += counted
         refused += found
         check_refused(source.dataset.name, refused)
+        if not found:
+            break
         good = good.filter(
             pl.col("key").is_in([row.key for row in found])
             & ~pl.col("index").is_in([row.index for row in found])
@@ -192,6 +194,6 @@ def _copy(
     tx: Connection, table: str, source: Source, claim: Claim, landed: Landed, rows: pl.DataFrame
 ) -> None:
     same = pl.lit(f"{source.name}\t{claim.run_id}")
-    placed = pl.concat([landed.places(rows["index"]), rows.select("hash", "line")], how="horizontal")
+    placed = landed.places(rows["index"]).hstack(rows[["hash", "line"]])
     lines = placed.select(pl.concat_str([same, *PAGE_AND_NUMBER, "hash", "line"], separator="\t")).to_series()
     copy_in(tx, table, _columns(source.dataset), lines)

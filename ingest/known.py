@@ -62,7 +62,7 @@ class Met:
         alone = pl.Series(ALONE, self._new(keys.hash().to_numpy()))
         if keys.n_unique() < len(keys):
             alone &= ~keys.is_duplicated()
-        return good.with_columns(alone)
+        return good.hstack([alone])
 
     def _new(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
         places = hashes % BITS

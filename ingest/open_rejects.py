@@ -34,6 +34,8 @@ class OpenRejects:
         """Those of what arrived (columns of `ARRIVED`) that may be of one of them."""
         if self._many:
             return arrived
+        if self._found.is_empty():
+            return arrived.clear()
         by_key = arrived.join(self._found, on="key", how="semi")
         return pl.concat([by_key, arrived.join(self._found, on="record", how="semi")])
 

@@ -120,7 +120,8 @@ def _settle(
     `rows` are the new rejects, and open from then on but for those that are resolved already.
     """
     bad = _by_key_or_record(rows)
-    every = pl.concat([arrived.select("key").with_columns(record=pl.lit(None, pl.String)), bad])
+    good = pl.DataFrame({"key": arrived["key"], "record": None}, schema=ARRIVED)
+    every = pl.concat([good, bad])
     standing = standing or OpenRejects(tx, source, most=len(every))
     met = standing.met(every)
     if not met.is_empty():
@@ -131,9 +132,7 @@ def _settle(
 
 def _by_key_or_record(rows: pl.DataFrame) -> pl.DataFrame:
     """The rejects by their keys; those without one by the fingerprints of their records."""
-    records = [
-        fingerprint(record) if key is None else None for key, record in rows.select("key", "record").rows()
-    ]
+    records = [fingerprint(record) if key is None else None for key, record in rows[["key", "record"]].rows()]
     return pl.DataFrame({"key": rows["key"], "record": records}, schema=ARRIVED)
 
 

@@ -26,7 +26,9 @@ def alike(texts: pl.Series, paths: Sequence[str]) -> Iterator[pl.DataFrame]:
     """
     if not all(map(PLAIN_PATH.fullmatch, paths)):
         return
-    left = pl.DataFrame({TEXT: texts}).with_row_index(INDEX).filter(pl.col(TEXT).is_not_null())
+    left = pl.DataFrame({TEXT: texts}).with_row_index(INDEX)
+    if texts.null_count():
+        left = left.filter(texts.is_not_null())
     for _ in range(MOST_SHAPES):
         if len(left) < FEWEST:
             return
@@ -37,6 +39,9 @@ def alike(texts: pl.Series, paths: Sequence[str]) -> Iterator[pl.DataFrame]:
             continue
         groups = left[TEXT].str.extract_groups(shape.pattern).struct.unnest()
         fits = groups.to_series(0).is_not_null()
+        if fits.all():
+            yield _cells(left, groups, shape, paths)
+            return
         yield _cells(left.filter(fits), groups.filter(fits), shape, paths)
         if fits.sum() < LEAST_SHARE * len(left):
             return
@@ -48,7 +53,7 @@ def _cells(records: pl.DataFrame, groups: pl.DataFrame, shape: Shape, paths: Seq
     found |= {path: _unquoted(found[path]) for path in shape.literal}
     if records[TEXT].str.contains(ESCAPE, literal=True).any():
         found = {path: _unescaped(cells) for path, cells in found.items()}
-    absent = pl.repeat(None, len(groups), dtype=pl.String, eager=True)
+    absent = pl.Series([None], dtype=pl.String).new_from_index(0, len(groups))
     return pl.DataFrame([records[INDEX], *(found.get(path, absent).alias(path) for path in paths)])
 
 

@@ -50,7 +50,7 @@ def _together(
         others = table(rows, wanted).insert_column(0, pl.Series(INDEX, numbers, dtype=pl.UInt32))
         frames = [*frames, others]
     found = frames[0] if len(frames) == 1 else _in_order(pl.concat(frames))
-    return found[INDEX].to_list(), found.drop(INDEX)
+    return found[INDEX].to_list(), found[list(wanted)]
 
 
 def _in_order(found: pl.DataFrame) -> pl.DataFrame:

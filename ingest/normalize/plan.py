@@ -37,10 +37,11 @@ class Plan:
         both = query.with_columns(self.canonical).with_columns(self.fits.alias(FITS)).collect()
         names = list(self.judge.columns)
         canonical = [name + CANONICAL if name + CANONICAL in both.columns else name for name in names]
-        if both[FITS].all():
-            return both.select(canonical).rename(dict(zip(canonical, names, strict=True))), both[:0, names]
-        good, rest = both.filter(pl.col(FITS)), both.filter(~pl.col(FITS))
-        return good.select(canonical).rename(dict(zip(canonical, names, strict=True))), rest.select(names)
+        fits = both[FITS]
+        good, rest = (both, both.clear()) if fits.all() else (both.filter(fits), both.filter(~fits))
+        checked = good[canonical]
+        checked.columns = names
+        return checked, rest[names]
 
     def lines(self, rows: pl.DataFrame) -> pl.Series:
         """The key and the canonical texts of each row in COPY's text format. Most pages need no escapes."""
