@@ -118,7 +118,17 @@ class _Window(Generic[T]):
         """Take what there is, again and again. Nothing here holds on to what was taken."""
         yield from iter(self._next, [])
         if self._error is not None:
-            raise self._error
+            raise self._told()
+
+    def _told(self) -> BaseException:
+        """The error, which is held by whoever raises it from then on.
+
+        Its way through the frames leads back here: were it kept, all that the run holds would be a circle,
+        and wait for the garbage collector, 16 MB a run that has failed.
+        """
+        error, self._error = self._error, None
+        assert error is not None
+        return error
 
     def _next(self) -> list[T]:
         """What there is, as soon as there is something; nothing at the end."""

@@ -13,6 +13,7 @@ of the open rejects no more than MOST_KEPT are remembered.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,10 @@ STRETCH = 8192
 class Met:
     """The keys that a run has met, by their hashes: one bit each, so that a few more seem to be met."""
 
-    def __init__(self) -> None:
-        self._bits = np.zeros(BITS // 8, np.uint8)
+    @cached_property
+    def _bits(self) -> NDArray[np.uint8]:
+        """Made with the first key, for a run that comes to none needs no memory."""
+        return np.zeros(BITS // 8, np.uint8)
 
     def meet(self, good: pl.DataFrame) -> pl.DataFrame:
         """Add the column ALONE: true where the key certainly comes now for the first and only time.

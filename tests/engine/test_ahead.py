@@ -1,6 +1,9 @@
 """Pages are made ready ahead, and loaded two at a time: in order, whole, and none after one that failed."""
 
+import gc
 import threading
+import weakref
+from contextlib import suppress
 
 import pytest
 
@@ -98,6 +101,32 @@ def test_error_comes_after_the_pages_before_it():
         found.extend(each for batch in ready for each in batch)
 
     assert found == [b"1", b"2"]
+
+
+class Maker:
+    """Something that makes bodies of pages, and whose end can be watched."""
+
+    def __call__(self, page):
+        return page.body
+
+
+def test_nothing_is_held_after_an_error():
+    """Nor waits for the garbage collector, which looks seldom."""
+
+    def source():
+        yield page(b"1")
+        raise RuntimeError("gone")
+
+    gc.disable()
+    try:
+        make = Maker()
+        held = weakref.ref(make)
+        with suppress(RuntimeError), ahead(source(), make) as ready:
+            flat(ready)
+        del make, ready
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 def test_what_cannot_be_made_ready_stops_there():
