@@ -132,7 +132,7 @@ def test_last_of_equal_keys_counts(engine):
 @pytest.mark.parametrize(
     "pages", [[["new"], ["old"]], [["old"], ["new"]], [["new", "old"]], [["old", "new"]]]
 )
-def test_older_version_never_wins(engine, pages):
+def test_older_version_never_wins(engine, page_by_page, pages):
     """Whatever the order, the newest stays, and reading everything again writes nothing."""
     versions = {
         "old": thing("a", price="1", seen_at="2026-01-01T00:00:00Z"),
