@@ -14,9 +14,17 @@ import polars as pl
 from ingest.declared import Source
 from ingest.decode.json_alike import alike
 from ingest.decode.json_completed import completed
-from ingest.decode.json_record import Problem, cells_of, finders, own_text
+from ingest.decode.json_record import (
+    TOO_DEEP_TO_SHOW,
+    Cells,
+    Problem,
+    cells_of,
+    finders,
+    own_text,
+)
+from ingest.errors import SourceBroken
 from ingest.json_parted import parted
-from ingest.json_text import parse
+from ingest.json_text import TooDeep, parse
 from ingest.page import Frame, Page, Record, Reject
 
 
@@ -53,7 +61,11 @@ def _of_texts(texts: Sequence[str], source: Source, place_of: Callable[[int], st
 
 def _of_values(page: Page, source: Source) -> Frame:
     path = source.records
-    records = page.document if path is None else jmespath.search(path, page.document)
+    try:
+        records = page.document if path is None else jmespath.search(path, page.document)
+    except TooDeep as error:
+        # How deep is too deep depends on who asks: it was not for whoever fetched the page.
+        raise SourceBroken(f"{page.request.get('url', 'the reply')}: {error}", kind="reply") from error
     if not isinstance(records, list):
         raise ValueError(f"there is no list of records at {path or 'the root'}")
     return _frame([], len(records), source, records.__getitem__, lambda index: place(page, index))
@@ -69,12 +81,22 @@ def _frame(
     """The frames completed by all other records; `value` is a record, parsed."""
     wanted = finders(source.paths)
 
-    def reject(index: int, problem: Problem) -> Reject:
-        return Reject(index, place_of(index), *problem, own_text(value(index)))
+    def cells_at(index: int) -> Cells | Problem:
+        try:
+            return cells_of(value(index), wanted)
+        except TooDeep as error:
+            return Problem("too_deep", str(error))
 
-    good, cells, rejects = completed(
-        frames, many, wanted, lambda index: cells_of(value(index), wanted), reject
-    )
+    def reject(index: int, problem: Problem) -> Reject:
+        return Reject(index, place_of(index), *problem, shown(index))
+
+    def shown(index: int) -> str:
+        try:
+            return own_text(value(index))
+        except TooDeep:
+            return TOO_DEEP_TO_SHOW
+
+    good, cells, rejects = completed(frames, many, wanted, cells_at, reject)
 
     def look(row: int) -> Record:
         index = good[row]

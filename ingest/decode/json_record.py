@@ -13,6 +13,7 @@ from ingest.json_parted import PLAIN_PATH
 from ingest.page import NOT_TEXT
 
 LONGEST_TEXT = 65_536
+TOO_DEEP_TO_SHOW = "(nested too deeply to be shown)"
 # Beside the cells of records stands the number of each; a space keeps it apart from any path.
 INDEX = " index"
 # Deeper values than this are nobody's data, and writing them out would exhaust Python's stack.
@@ -116,4 +117,4 @@ def own_text(record: Any) -> str:
     try:
         return json_text.dump(record)[:LONGEST_TEXT]
     except RecursionError:
-        return "(nested too deeply to be shown)"
+        return TOO_DEEP_TO_SHOW

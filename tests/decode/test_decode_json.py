@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ingest.decode import decode, decode_together, joined
 from ingest.decode.json_alike import FEWEST
+from ingest.errors import SourceBroken
 from ingest.page import JSON, NOT_TEXT, Page
 from tests.decode.written import PATHS, forms, written
 from tests.kinds.pulling import source
@@ -82,6 +83,20 @@ def test_too_deep():
 
     assert [reject.reason for reject in found.rejects] == ["too_deep"]
     assert found.index == [1]
+
+
+@pytest.mark.parametrize("before", ["", "\ufeff"])
+def test_nearly_too_deep_for_the_parser(before):
+    """How deep that is depends on who asks: the record, or the reply, is told to be too deep."""
+    told = set()
+    for depth in range(700, 1000):
+        try:
+            found = frame(f'{before}[{{"id":1,"x":{"[" * depth}{"]" * depth}}}]', ["id"])
+            told |= {(len(found.index), reject.reason) for reject in found.rejects} or {"good"}
+        except SourceBroken as error:
+            told.add(error.kind)
+
+    assert {"good", "reply"} <= told <= {"good", "reply", (0, "too_deep")}
 
 
 def test_own_text_of_the_deepest():
