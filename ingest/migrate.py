@@ -20,10 +20,18 @@ from ingest.declared import Catalog
 from ingest.errors import ConfigInvalid
 from ingest.normalize.fields import dataset_table
 from ingest.registry import register
+from models.dataset import FILLED
 
 ROOT = Path(__file__).resolve().parent.parent
 # Any number will do, as long as all processes that migrate use the same one.
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(4711002)")
+
+_WITHOUT_ROOM = text("""
+    SELECT relname FROM pg_class
+     WHERE oid IN (SELECT to_regclass(quote_ident(name)) FROM unnest(CAST(:names AS text[])) AS name)
+       AND NOT EXISTS (SELECT FROM pg_options_to_table(reloptions) WHERE option_name = 'fillfactor')
+     ORDER BY relname
+""")
 
 # B-trees that every dataset had before one summary (BRIN) took their place.
 REPLACED = ("updated_at_id", "run_id")
@@ -64,7 +72,8 @@ def bring_up_datasets(tx: Connection, catalog: Catalog) -> list[str]:
     if refused := [problem for difference in differences if (problem := _refusal(difference))]:
         raise ConfigInvalid(refused)
     operations = Operations(MigrationContext.configure(tx))
-    return [done for difference in differences if (done := _apply(operations, difference))]
+    done = [what for difference in differences if (what := _apply(operations, difference))]
+    return done + [_make_room(tx, name) for name in _without_room(tx, catalog)]
 
 
 def _declared(catalog: Catalog) -> MetaData:
@@ -106,6 +115,17 @@ def _apply(operations: Operations, difference: tuple[Any, ...]) -> str | None:
     """Do one safe change and say what it was; what needs nothing done gives None."""
     action = ADDITIVE.get(difference[0])
     return None if action is None else action(operations, difference)
+
+
+def _without_room(tx: Connection, catalog: Catalog) -> Sequence[str]:
+    """The tables of before that leave no room for updates; those of which somebody has said how much stay."""
+    return tx.scalars(_WITHOUT_ROOM, {"names": sorted(catalog.datasets)}).all()
+
+
+def _make_room(tx: Connection, name: str) -> str:
+    table = tx.dialect.identifier_preparer.quote(name)
+    tx.execute(text(f"ALTER TABLE {table} SET (fillfactor = {FILLED:d})"))
+    return f"dataset {name}: blocks that are filled from now on leave room for updates"
 
 
 def _add_table(operations: Operations, difference: tuple[Any, ...]) -> str:

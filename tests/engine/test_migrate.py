@@ -110,3 +110,37 @@ def test_replaced_indexes_go_and_others_stay(engine):
         names = {index["name"] for index in inspect(tx).get_indexes("things")}
         assert {"somebodys", "ix_things_written"} <= names
         assert "ix_things_run_id" not in names
+
+
+def filled(tx, percent=None):
+    """Set how full blocks of the table of things are, and bring it up; what was done, and what holds then."""
+    set_to = "RESET (fillfactor)" if percent is None else f"SET (fillfactor = {percent})"
+    tx.execute(text(f"ALTER TABLE things {set_to}"))
+    done = bring_up_datasets(tx, grown(*THINGS.fields))
+    return done, tx.scalar(text("SELECT reloptions FROM pg_class WHERE relname = 'things'"))
+
+
+def test_old_table_leaves_room_from_now_on(engine):
+    declare(engine, thing_source(Script([])))
+    with engine.begin() as tx:
+        done, options = filled(tx)
+        assert done == ["dataset things: blocks that are filled from now on leave room for updates"]
+        assert options == ["fillfactor=90"]
+        assert bring_up_datasets(tx, grown(*THINGS.fields)) == []
+        assert filled(tx, 70) == ([], ["fillfactor=70"])
+
+
+def test_changed_rows_stay_in_their_blocks(engine):
+    """So that no index is written for them."""
+    old = [{"id": f"{n}", "name": "thing"} for n in range(2_000)]
+    new = [{"id": f"{n}", "name": "other"} for n in range(0, 2_000, 50)]
+    source = thing_source(Script([old]))
+    declare(engine, source)
+    blocks = "SELECT key, (ctid::text::point)[0]::int FROM things ORDER BY key"
+    run(engine, source)
+    before = rows(engine, blocks)
+
+    assert run(engine, thing_source(Script([new])), mode="full")["updated"] == len(new)
+
+    assert len({block for _, block in before}) > 10
+    assert rows(engine, blocks) == before
