@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import text
 
+from ingest import pipeline
 from tests.cli.shop import call, counts, names
 
 MANY = 2_000
@@ -48,8 +49,9 @@ def test_ctrl_c_leaves_the_run(open_shop, engine):
     assert "run 1 goes on without us" in result.stderr
 
 
-def test_ctrl_c_puts_a_local_run_back(open_shop, engine):
+def test_ctrl_c_puts_a_local_run_back(open_shop, engine, monkeypatch):
     """And the next one goes on from there: every row once."""
+    monkeypatch.setattr(pipeline, "MOST_TOGETHER", 1)
     open_shop.sell("shop", *(f"{number},thing {number},{number}" for number in range(MANY)))
 
     with interrupted(engine, "SELECT 1 FROM runs WHERE pages > 0"):
