@@ -78,6 +78,10 @@ class Page:
         """The same page, of which it is known that it has so many records."""
         return self._with(records=records)
 
+    def unparsed(self) -> "Page":
+        """The same page without what was parsed."""
+        return replace(self)
+
     def _with(self, **changed: Any) -> "Page":
         page = replace(self, **changed)
         page.__dict__.update(self.__dict__ | changed)

@@ -168,12 +168,13 @@ def _asked_for(
         page = Page(reply.body, JSON, {**sent, "page": number, "records": path}, None)
         check_values(reply.body, request)
         _check_type(reply)
-        records = None if whole else parted(reply.body, path)
-        if records is None:
-            records = _records(page, path)
+        texts = parted(reply.body, path)
+        records = _records(page, path) if whole or texts is None else texts
         check_records(records, request)
-        page = page.holding(len(records))
-        found.append((page, Answer(page, records, reply.next, reply.headers.get("Date"))))
+        answer = Answer(page, records, reply.next, reply.headers.get("Date"))
+        # Values take many times the memory of the bytes: the page has them only where it is decoded by them.
+        kept = page if texts is None else page.unparsed()
+        found.append((kept.holding(len(records)), answer))
 
     fetch(request, check)
     return found[-1]

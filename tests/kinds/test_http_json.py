@@ -27,6 +27,20 @@ def test_page_is_the_reply():
     assert page.position == {}
 
 
+CURSOR = {"type": "cursor", "param": "after", "path": "next"}
+
+
+@pytest.mark.parametrize(
+    ("records", "kept"), [("data", False), ("data[]", True)], ids=["can be parted", "has to be parsed"]
+)
+def test_page_holds_no_values_that_nobody_needs(records, kept):
+    """They take many times the memory of its bytes, and it waits for others to be loaded with it."""
+    with upstream(answer({"data": [{"id": "a"}], "next": None})) as server:
+        (page,) = Api(server, records=records, paginate=CURSOR).pages()
+
+    assert ("document" in vars(page), page.records) == (kept, 1)
+
+
 def test_asks_as_declared():
     with upstream(answer([])) as server:
         api = Api(
