@@ -124,13 +124,13 @@ class Frame:
     """The records of one page as columns of text.
 
     `cells` has one String column for each path that the source's key and mapping name; null means
-    absent, null or (in JSON) nothing there. `index[row]` is the record's number in the page, from 0.
+    absent, null or (in JSON) nothing there. `index[row]` is the record's number in the page, from 0 (Int64).
     `record(row)` looks one record up, for a closer look or for a reject. `rejects` are the records
     that could not be taken apart at all.
     """
 
     cells: pl.DataFrame
-    index: list[int]
+    index: pl.Series
     rejects: list[Reject]
     record: Callable[[int], Record]
 

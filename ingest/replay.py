@@ -71,7 +71,7 @@ def read(kept: Kept, source: Source, mode: str) -> Frame:
 def _waiting(frame: Frame, kept: Kept) -> Frame:
     """The records of the frame that wait; those that today's declaration does not find are rejects."""
     rows = [row for row, number in enumerate(frame.index) if number in kept.waiting]
-    numbers = [frame.index[row] for row in rows]
+    numbers = frame.index.gather(rows)
     rejects = [reject for reject in frame.rejects if reject.index in kept.waiting]
     lost = sorted(kept.waiting.keys() - {*numbers, *(reject.index for reject in rejects)})
     return _picked(frame, rows, [*rejects, *(_not_found(kept, number) for number in lost)])
@@ -79,8 +79,7 @@ def _waiting(frame: Frame, kept: Kept) -> Frame:
 
 def _picked(frame: Frame, rows: list[int], rejects: list[Reject]) -> Frame:
     """Some rows of a frame, in its order."""
-    numbers = [frame.index[row] for row in rows]
-    return Frame(frame.cells[rows], numbers, rejects, lambda row: frame.record(rows[row]))
+    return Frame(frame.cells[rows], frame.index.gather(rows), rejects, lambda row: frame.record(rows[row]))
 
 
 def _not_found(kept: Kept, number: int) -> Reject:

@@ -47,7 +47,9 @@ def of_records(source: Source, piece: Slice, records: Records, rejects: dict[int
     full = {path: columns.get(path, [None] * len(good)) for path in source.paths}
     cells = pl.DataFrame(full, schema=dict.fromkeys(source.paths, pl.String))
     in_order = [rejects[number] for number in sorted(rejects)]
-    return Frame(cells, good, in_order, _look_by_lines(source, piece, records, good))
+    return Frame(
+        cells, pl.Series(good, dtype=pl.Int64), in_order, _look_by_lines(source, piece, records, good)
+    )
 
 
 def _records(physical: list[str], dialect: Dialect) -> Records:

@@ -35,7 +35,7 @@ class Slice:
         request: Mapping[str, Any] = page.request
         before, encoding = page.body[: request["skip"]], request["encoding"]
         return Slice(
-            text=decode(page.body[len(before) :], encoding),
+            text=decode(memoryview(page.body)[len(before) :], encoding),
             dialect=Dialect(request["delimiter"], request["quote"]),
             header=list(request["header"]),
             file=request["file"],

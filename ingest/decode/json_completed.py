@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from ingest.decode.json_record import INDEX, Cells, Finders, Problem, table
+from ingest.decode.order import order_of
 from ingest.page import Reject
 
 
@@ -15,7 +16,7 @@ def completed(
     wanted: Finders,
     cells: Callable[[int], Cells | Problem],
     reject: Callable[[int, Problem], Reject],
-) -> tuple[list[int], pl.DataFrame, list[Reject]]:
+) -> tuple[pl.Series, pl.DataFrame, list[Reject]]:
     """The numbers and cells of the good ones of so many records, in order, and the rejects.
 
     `frames` hold cells with the numbers of their records. Of a record that is in none `cells` is asked.
@@ -44,14 +45,14 @@ def _others(frames: Sequence[pl.DataFrame], many: int) -> list[int]:
 
 def _together(
     frames: Sequence[pl.DataFrame], numbers: Sequence[int], rows: Sequence[Cells], wanted: Finders
-) -> tuple[list[int], pl.DataFrame]:
+) -> tuple[pl.Series, pl.DataFrame]:
     """The numbers and cells of all records in order: those of the frames, and the others with theirs."""
     if numbers or not frames:
         others = table(rows, wanted).insert_column(0, pl.Series(INDEX, numbers, dtype=pl.UInt32))
         frames = [*frames, others]
-    found = frames[0] if len(frames) == 1 else _in_order(pl.concat(frames))
-    return found[INDEX].to_list(), found[list(wanted)]
+    found = frames[0] if len(frames) == 1 else _in_order(pl.concat(frames, rechunk=True))
+    return found[INDEX].cast(pl.Int64), found[list(wanted)]
 
 
 def _in_order(found: pl.DataFrame) -> pl.DataFrame:
-    return found[np.argsort(found[INDEX].to_numpy())]
+    return found[order_of(found[INDEX])]

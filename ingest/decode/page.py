@@ -39,7 +39,7 @@ def joined(frames: Sequence[Frame]) -> tuple[Frame, list[int]]:
     if len(frames) == 1:
         return frames[0], starts
     numbered = list(zip(frames, starts, strict=True))
-    index = [start + number for frame, start in numbered for number in frame.index]
+    index = pl.concat([frame.index + start for frame, start in numbered])
     rejects = [
         replace(reject, index=start + reject.index) for frame, start in numbered for reject in frame.rejects
     ]

@@ -48,7 +48,7 @@ def finish(rows: pl.DataFrame, frame: Frame, plan: Plan, newest_by: str | None) 
     lines = plan.lines(rows)
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
     columns = {
-        "index": pl.Series(frame.index, dtype=pl.Int64).gather(rows[ROW]),
+        "index": frame.index.gather(rows[ROW]),
         "key": rows[KEY],
         **_hashes(lines),
         "version": rows[newest_by] if newest_by else nothing,
