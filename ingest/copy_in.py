@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
+from itertools import islice
 from typing import Any
 
 import polars as pl
@@ -10,9 +12,8 @@ from psycopg2 import sql
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-# Lines that are sent at once.
-PIECE = 2000
-LONGEST_READ = 1024 * 1024
+# Rows that are written out and sent at once; fewer take longer, more take memory.
+PIECE = 10_000
 
 
 @contextmanager
@@ -36,22 +37,27 @@ def own_cursor(tx: Connection) -> Iterator[Any]:
         ) from error
 
 
-def copy_in(tx: Connection, table: str, columns: Sequence[str], lines: pl.Series) -> None:
-    """Write the lines, a row each, into the columns of the table."""
+def copy_in(tx: Connection, table: str, columns: Sequence[str], rows: pl.DataFrame) -> None:
+    """Write the rows into the columns of the table. Their texts are written as COPY reads them already.
+
+    A column of `rows` may hold several of the table's, with tabs between them.
+    """
     statement = sql.SQL("COPY {table} ({columns}) FROM STDIN").format(
         table=sql.Identifier(table), columns=sql.SQL(", ").join(map(sql.Identifier, columns))
     )
     with own_cursor(tx) as cursor:
-        cursor.copy_expert(statement, _Lines(lines), LONGEST_READ)
+        cursor.copy_expert(statement, _Lines(rows))
 
 
 class _Lines:
-    """The lines as a file that is read a piece at a time: to hold them once more takes time."""
+    """The rows as a file of lines that is read a piece at a time."""
 
-    def __init__(self, lines: pl.Series) -> None:
-        self._pieces = (lines[start : start + PIECE] for start in range(0, len(lines), PIECE))
+    def __init__(self, rows: pl.DataFrame) -> None:
+        self._pieces = rows.iter_slices(PIECE)
 
     def read(self, size: int) -> bytes:
         """The next lines; `size` is no limit for psycopg2, which sends what it gets."""
-        piece = next(self._pieces, None)
-        return b"" if piece is None else ("\n".join(piece.to_list()) + "\n").encode()
+        lines = BytesIO()
+        for piece in islice(self._pieces, 1):
+            piece.write_csv(lines, include_header=False, separator="\t", quote_style="never")
+        return lines.getvalue()

@@ -195,5 +195,4 @@ def _copy(
 ) -> None:
     same = pl.lit(f"{source.name}\t{claim.run_id}")
     placed = landed.places(rows["index"]).hstack(rows[["hash", "line"]])
-    lines = placed.select(pl.concat_str([same, *PAGE_AND_NUMBER, "hash", "line"], separator="\t")).to_series()
-    copy_in(tx, table, _columns(source.dataset), lines)
+    copy_in(tx, table, _columns(source.dataset), placed.select(same, *PAGE_AND_NUMBER, "hash", "line"))

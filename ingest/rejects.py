@@ -104,7 +104,7 @@ def _settled_within(rows: pl.DataFrame, arrived: pl.DataFrame, landed: Landed) -
 
 def _write(tx: Connection, rows: pl.DataFrame) -> None:
     if len(rows):
-        copy_in(tx, RejectRow.__tablename__, list(SCHEMA), rows.select(_LINE).to_series())
+        copy_in(tx, RejectRow.__tablename__, list(SCHEMA), rows.select(_LINE))
 
 
 def _settle(

@@ -105,9 +105,9 @@ def datetime(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
 
 def _utc(text: pl.Expr) -> pl.Expr:
     """The canonical form of what matches `UTC_TIME`: nothing is computed, only written in another way."""
-    naive = text.str.strip_suffix("Z").str.strip_suffix("+00:00").str.strip_suffix(" UTC")
-    day, clock, fraction = naive.str.slice(0, 10), naive.str.slice(11, 8), naive.str.slice(20)
-    padded = fraction.str.pad_end(6, "0")
+    day, clock = text.str.slice(0, 10), text.str.slice(11, 8)
+    # With the zone (Z, UTC or +00:00) go zeros at the end of the fraction, which padding puts back.
+    padded = text.str.slice(20).str.strip_chars_end(" UTCZ+0:").str.pad_end(6, "0")
     return pl.concat_str([day, pl.lit("T"), clock, pl.lit("."), padded, pl.lit("+00:00")])
 
 

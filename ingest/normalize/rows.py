@@ -59,11 +59,10 @@ def finish(rows: pl.DataFrame, frame: Frame, plan: Plan, newest_by: str | None) 
 
 def _hashes(lines: pl.Series) -> dict[str, pl.Series]:
     """The XXH3 hash of each line, as PostgreSQL gets it and as numbers that are compared in bulk."""
-    digests = b"".join(map(xxhash.xxh3_128_digest, lines.cast(pl.Binary).to_list()))
-    written, halves = digests.hex(), np.frombuffer(digests, ">u8").astype(np.uint64)
-    hashes = [written[start : start + 32] for start in range(0, len(written), 32)]
+    digests = list(map(xxhash.xxh3_128_digest, lines.cast(pl.Binary).to_list()))
+    halves = np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)
     return {
-        "hash": pl.Series(hashes, dtype=pl.String),
+        "hash": pl.Series(digests, dtype=pl.Binary).bin.encode("hex"),
         "high": pl.Series(halves[::2]),
         "low": pl.Series(halves[1::2]),
     }
