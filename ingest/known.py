@@ -4,11 +4,12 @@ To look a key up costs PostgreSQL some 3 µs, a million of them as much as to wr
 holds the fence nobody else writes the source's rows, so what was seen once stays so:
 
 - A source without rows: a key that the run meets for the first time is new.
-- A source with rows: once as many keys were looked up as are worth it, the hashes of all rows are read. A
-  record whose hash is among them stands as it is, unless the run has met its key before. Where the source has
-  but a small share of its table, keys are looked up all the same: its rows are not to be had without others.
+- A source with rows: when as many keys are to be looked up as are worth it, the hashes of its rows are read.
+  A record whose hash is among them stands as it is, unless the run has met its key before; all others are
+  looked up. How many keys there will be nobody knows: probably as many as before (`runs.brought_before`).
+  Where those were less, hashes are read once as many keys as are worth it were looked up.
 
-Memory is bounded: 16 MB tell which keys were met, hashes (16 bytes) are read of MOST_ROWS rows at most, and
+Memory is bounded: 16 MB tell which keys were met, hashes (16 bytes) are read of MOST_ROWS rows and a few, and
 of the open rejects no more than MOST_KEPT are remembered.
 """
 
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 from psycopg2 import sql
 from sqlalchemy import Connection, text
 
+from ingest import runs
+from ingest.claims import Claim
 from ingest.copy_in import own_cursor
 from ingest.declared import Source
 from ingest.open_rejects import OpenRejects
@@ -30,22 +33,25 @@ BITS = 2**27
 MOST_ROWS = 2_000_000
 # So many open rejects are read at the beginning of a run, which takes some 15 ms.
 MOST_REJECTS = 10_000
-# To read a hash costs about a tenth of looking a key up, if the blocks are mostly of the source itself.
-WORTH = 10
-LEAST_A_BLOCK = 8
+# To read a block with its hashes, of this source or of others, takes some 8 µs, and to look a key up about 4
+# (measured): so many keys are well worth a block.
+WORTH_A_BLOCK = 4
 ALONE = "alone"
 
 # Whatever the planner believes: in a table of many sources it might read the rows of all the others.
 BY_INDEX = text("SET LOCAL enable_seqscan = off")
 _ANY = "SELECT EXISTS (SELECT FROM {table} WHERE source = %s)"
-_COUNT = "SELECT count(*) FROM (SELECT FROM {table} WHERE source = %s LIMIT %s) AS found"
 _BLOCKS = "SELECT pg_relation_size(quote_ident(%s)::regclass) / current_setting('block_size')::int"
+# OFFSET 0 keeps the planner from looking the source up first: it would read the whole table for each stretch.
 _HASHES = """
-    SELECT coalesce(string_agg(uuid_send(content_hash), ''), '') FROM {table}
-     WHERE source = %s AND ctid >= %s::tid AND ctid < %s::tid
+    SELECT coalesce(string_agg(uuid_send(content_hash), ''), '')
+      FROM (SELECT source, content_hash FROM {table}
+             WHERE ctid >= %s::tid AND ctid < %s::tid OFFSET 0) AS stretch
+     WHERE source = %s
 """
 # Blocks of a table that are read at once.
 STRETCH = 8192
+HASH = 16
 
 
 class Met:
@@ -78,11 +84,13 @@ class Met:
 class Known:
     """What stands, for one run of a source. Of no use where several write to the source at once."""
 
-    def __init__(self, tx: Connection, source: Source) -> None:
+    def __init__(self, tx: Connection, source: Source, claim: Claim) -> None:
         self._source = source
         self.open_rejects = OpenRejects(tx, source, most=MOST_REJECTS)
-        self._began_empty = not _asked(tx, source, _ANY)
-        self._looked_up = self._next_look = 0
+        self._began_empty = not _asked(tx, source, _ANY, source.name)
+        self._blocks = _blocks(tx, source)
+        self._expected = runs.brought_before(tx, claim.run_id)
+        self._looked_up = 0
         self._hashes: _Hashes | None = None
 
     def certainly_new(self, good: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -100,16 +108,12 @@ class Known:
         return int(equal.sum()), rows.filter(~equal)
 
     def _consider(self, tx: Connection, many: int) -> None:
-        """Read the hashes once that has become the cheaper way; now and then count what there is."""
+        """Read the hashes once that is the cheaper way."""
         if self._began_empty or self._hashes is not None:
             return
-        if self._looked_up >= self._next_look:
-            worth = min(WORTH * (self._looked_up + many), MOST_ROWS)
-            standing, blocks = _asked(tx, self._source, _COUNT, worth + 1), _blocks(tx, self._source)
-            if 0 < LEAST_A_BLOCK * blocks <= standing <= worth:
-                self._hashes = _Hashes(_hashes(tx, self._source, blocks))
-            self._next_look = 2 * (self._looked_up + many)
         self._looked_up += many
+        if max(self._expected, self._looked_up) >= WORTH_A_BLOCK * self._blocks:
+            self._hashes = _Hashes(_hashes(tx, self._source, self._blocks))
 
 
 def _parted(rows: pl.DataFrame, where: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -118,11 +122,11 @@ def _parted(rows: pl.DataFrame, where: pl.Series) -> tuple[pl.DataFrame, pl.Data
     return rows.filter(where), rows.filter(~where)
 
 
-def _asked(tx: Connection, source: Source, query: str, *values: Any) -> Any:
+def _asked(tx: Connection, source: Source, query: str, *values: object) -> Any:
     table = sql.Identifier(source.dataset.name)
     tx.execute(BY_INDEX)
     with own_cursor(tx) as cursor:
-        cursor.execute(sql.SQL(query).format(table=table), (source.name, *values))
+        cursor.execute(sql.SQL(query).format(table=table), values)
         return cursor.fetchone()[0]
 
 
@@ -134,9 +138,15 @@ def _blocks(tx: Connection, source: Source) -> int:
 
 
 def _hashes(tx: Connection, source: Source, blocks: int) -> Iterator[bytes]:
-    """The hashes of all rows, from one stretch of the table after the other."""
+    """The hashes of the rows, from one stretch of the table after the other, until there are enough."""
+    found = 0
     for start in range(0, blocks, STRETCH):
-        yield bytes(_asked(tx, source, _HASHES, f"({start},0)", f"({start + STRETCH},0)"))
+        ends = f"({start},0)", f"({start + STRETCH},0)"
+        stretch = bytes(_asked(tx, source, _HASHES, *ends, source.name))
+        yield stretch
+        found += len(stretch) // HASH
+        if found >= MOST_ROWS:
+            return
 
 
 class _Hashes:

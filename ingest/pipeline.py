@@ -45,7 +45,7 @@ def begin(db: Engine, source: Source, claim: Claim) -> tuple[dict[str, Position]
     with db.begin() as tx:
         standing = store.positions(tx, claim)
         claims.started(tx, claim, standing)
-        return standing, Known(tx, source) if claim.part is None else Company()
+        return standing, Known(tx, source, claim) if claim.part is None else Company()
 
 
 def _in_place(source: Source, lease: Lease, places: Iterator[Place], met: Met, pages: list[Ready]) -> Batch:

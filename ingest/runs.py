@@ -77,6 +77,19 @@ def source_of(tx: Connection, run_id: int) -> str | None:
     return tx.scalar(select(Run.source).where(Run.id == run_id, Run.state.in_(OPEN_STATES)))
 
 
+def brought_before(tx: Connection, run_id: int) -> int:
+    """How many records such a run has brought before: a full one at most, another one the last time.
+
+    Runs that brought nothing do not count, and 0 is for a source that has brought none.
+    """
+    this = select(Run.source, Run.mode).where(Run.id == run_id).subquery()
+    earlier = select(Run.fetched).where(Run.source == this.c.source, Run.id < run_id, Run.fetched > 0)
+    last = earlier.order_by(Run.id.desc()).limit(1).scalar_subquery()
+    most = earlier.with_only_columns(func.max(Run.fetched)).scalar_subquery()
+    brought: int | None = tx.scalar(select(case((this.c.mode == "full", most), else_=last)))
+    return brought or 0
+
+
 def cancel(tx: Connection, run_id: int) -> str | None:
     """Cancel a queued run, or ask a running one to stop. Returns the state after; None: no such run."""
     tx.execute(

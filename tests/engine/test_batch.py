@@ -36,7 +36,7 @@ def load(db, source, pages, together):
     claim = begin(db, source, mode="full")
     places, met = store.places(db, claim), Met()
     with db.begin() as tx:
-        known = Known(tx, source)
+        known = Known(tx, source, claim)
     waiting = [make_ready(each, source) for each in pages]
     for many in together:
         taken, waiting = waiting[:many], waiting[many:]

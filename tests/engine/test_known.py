@@ -29,7 +29,7 @@ def things(*pairs: str) -> list[dict[str, str]]:
 @pytest.fixture
 def shop(engine, monkeypatch):
     """Where a source of a few rows is worth reading, as one of a million is."""
-    monkeypatch.setattr(known, "LEAST_A_BLOCK", 1)
+    monkeypatch.setattr(known, "WORTH_A_BLOCK", 1)
     declare(engine, thing_source(Script([])))
     return engine
 
@@ -64,13 +64,46 @@ def test_hashes_of_a_table_that_is_read_in_stretches(shop, monkeypatch):
     assert standing(shop) == {each["id"]: each["name"] for each in many}
 
 
-def test_small_share_of_a_table_is_looked_up(shop, monkeypatch):
-    """The rows of the other sources are not read for it."""
-    monkeypatch.setattr(known, "LEAST_A_BLOCK", 1000)
+def test_few_records_are_looked_up_in_a_large_table(shop, monkeypatch):
+    """It is not read for them."""
+    monkeypatch.setattr(known, "WORTH_A_BLOCK", 3)
     monkeypatch.setattr(known, "_Hashes", None)
     loaded(shop, [things("a red", "b red")])
 
     assert loaded(shop, [things("a red", "b blue")]) == {"fetched": 2, "updated": 1, "unchanged": 1}
+
+
+def test_as_many_records_as_before_are_expected(shop, monkeypatch, page_by_page):
+    """A full run may bring what any run before it brought: nothing of its first page is looked up."""
+    monkeypatch.setattr(known, "WORTH_A_BLOCK", 3)
+    loaded(shop, [things("a red", "b red", "c red")])
+    loaded(shop, [[], things("d red")], mode="incremental")
+    monkeypatch.setattr(items, "_standing", None)
+
+    assert loaded(shop, [things("a red"), things("d red")]) == {"fetched": 2, "unchanged": 2}
+
+
+def test_increment_is_expected_to_be_as_small_as_the_last_one(shop, monkeypatch, page_by_page):
+    """Until it has brought more: then what is left is not looked up."""
+    monkeypatch.setattr(known, "WORTH_A_BLOCK", 3)
+    many = [things(f"{letter} red") for letter in "abcdef"]
+    loaded(shop, many, mode="incremental")
+    loaded(shop, [*many, things("g red")], mode="incremental")
+    loaded(shop, [*many, things("g red")], mode="incremental")
+    looked_up: list[str] = []
+    standing_of = items._standing
+
+    def noted(tx, source, keys):
+        looked_up.extend(keys)
+        return standing_of(tx, source, keys)
+
+    monkeypatch.setattr(items, "_standing", noted)
+    again = [things(f"{letter} red") for letter in "gfedc"]
+
+    found = loaded(shop, [*many, things("g red"), *again], mode="incremental")
+
+    assert found == {"fetched": 5, "unchanged": 5}
+    assert looked_up == ["g", "f"]
 
 
 def test_hashes_are_read_where_they_are_worth_it(shop, monkeypatch):
@@ -82,8 +115,9 @@ def test_hashes_are_read_where_they_are_worth_it(shop, monkeypatch):
 
 
 def test_many_rows_are_looked_up_one_by_one(shop, monkeypatch):
-    """Of more rows than that the hashes are not read."""
+    """Of more rows than that the hashes are not read, stretch by stretch."""
     monkeypatch.setattr(known, "MOST_ROWS", 1)
+    monkeypatch.setattr(known, "STRETCH", 1)
     loaded(shop, [things("a red", "b red", "c red")])
 
     assert loaded(shop, [things("a red", "b blue"), things("c red", "d red")]) == {
