@@ -13,6 +13,8 @@ from ingest.page import NOT_TEXT, Frame, Record, Reject
 
 # Columns beside the fields' own; a space keeps them apart from any declared name.
 ROW, KEY, FITS = " row", " key", " fits"
+# Beside the cleaned text of a field stands its canonical text.
+CANONICAL = " canonical"
 # PostgreSQL's index on (source, key) holds no more than 2,704 bytes; longer keys are hardly names.
 LONGEST_KEY = 1000
 
@@ -42,23 +44,27 @@ def _ordered(field: Field, mapping: Mapping) -> Any:
 
 
 class Judge:
-    """Judges the rows of a frame that the fast checks did not accept."""
+    """Judges the rows of a frame that the fast checks did not accept, by the fields that they did not accept."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.schema = schema_of(source)()
+        self.names = [field.name for field in source.dataset.fields]
         self.mapped = {mapping.field: mapping.path for mapping in source.mapping}
         self.columns = {
             ROW: pl.Int64(),
             KEY: pl.String(),
-            **{field.name: pl.String() for field in source.dataset.fields},
+            **dict.fromkeys(self.names, pl.String()),
         }
 
-    def rows(self, cleaned: pl.DataFrame, frame: Frame) -> tuple[pl.DataFrame, list[Reject]]:
-        """Return the rows that are good after all, as canonical text, and a reject for each other one."""
+    def rows(self, doubtful: pl.DataFrame, frame: Frame) -> tuple[pl.DataFrame, list[Reject]]:
+        """Return the rows that are good after all, as canonical text, and a reject for each other one.
+
+        `doubtful` holds the cleaned texts, and the canonical ones of the fields that are certainly right.
+        """
         good: list[dict[str, Any]] = []
         rejects: list[Reject] = []
-        for row in cleaned.iter_rows(named=True):
+        for row in doubtful.iter_rows(named=True):
             verdict = self.row(row, frame)
             if isinstance(verdict, Reject):
                 rejects.append(verdict)
@@ -67,25 +73,21 @@ class Judge:
         return pl.DataFrame(good, schema=self.columns), rejects
 
     def row(self, row: dict[str, Any], frame: Frame) -> dict[str, Any] | Reject:
-        """Judge one row: its canonical text, or the reject."""
+        """Judge one row: its canonical texts, or the reject."""
         record = frame.record(row[ROW])
         index = frame.index[row[ROW]]
         if problem := key_problem(row[KEY], self.source):
             return reject(index, record, problem, field=",".join(self.source.key))
+        certain = {name: row[name + CANONICAL] for name in self.names if row[name + CANONICAL] is not None}
+        others = {name: self._value(name, row, record) for name in self.names if name not in certain}
         try:
-            values = self.schema.load({name: self._value(name, row, record) for name in self._field_names()})
+            values = self.schema.load(others, partial=True)
         except marshmallow.ValidationError as error:
             # A frame of marshmallow's holds the error: with its way through the frames it would be a circle,
             # and hold the page until that is collected.
             return self._refused(index, record, row[KEY], error.with_traceback(None))
-        return {
-            ROW: row[ROW],
-            KEY: row[KEY],
-            **{name: self._text(name, value) for name, value in values.items()},
-        }
-
-    def _field_names(self) -> list[str]:
-        return [field.name for field in self.source.dataset.fields]
+        texts = {name: self._text(name, value) for name, value in values.items()}
+        return {ROW: row[ROW], KEY: row[KEY], **certain, **texts}
 
     def _value(self, name: str, row: dict[str, Any], record: Record) -> Any:
         """The cleaned text; where the record holds no text there, what it holds."""
@@ -97,7 +99,7 @@ class Judge:
 
     def _refused(self, index: int, record: Record, key: str, error: marshmallow.ValidationError) -> Reject:
         messages: Any = error.messages
-        name = next(name for name in self._field_names() if name in messages)
+        name = next(name for name in self.names if name in messages)
         others = [other for other in messages if other != name]
         return reject(index, record, messages[name][0], field=name, key=key, others=others)
 

@@ -9,39 +9,38 @@ import polars as pl
 from ingest.declared import Field, Mapping, Source
 from ingest.normalize.constraints import satisfied
 from ingest.normalize.fields import FREE_TEXT, TYPES
-from ingest.normalize.judge import FITS, KEY, LONGEST_KEY, ROW, Judge
+from ingest.normalize.judge import CANONICAL, FITS, KEY, LONGEST_KEY, ROW, Judge
 from ingest.page import NOT_TEXT
 
 # The characters that COPY's text format gives a meaning to; the backslash comes first.
 ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
-# Beside the cleaned text of a field stands its canonical text; a space keeps their names apart.
-CANONICAL = " canonical"
 
 
 @dataclass(frozen=True)
 class Plan:
     """`cleaned` makes of cells the key and a column of text for each field, `canonical` and `fits` of those
-    the canonical texts and whether the row is certainly good; `line` encodes the canonical texts for COPY."""
+    the canonical texts and whether the row is certainly good, `certain` the canonical texts that are certainly
+    right; `line` encodes the canonical texts for COPY."""
 
     cleaned: list[pl.Expr]
     canonical: list[pl.Expr]
     fits: pl.Expr
+    certain: list[pl.Expr]
     special: pl.Expr
     line: pl.Expr
     escaped_line: pl.Expr
     judge: Judge
 
     def checked(self, cells: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The canonical texts of the rows that certainly fit, and the cleaned texts of the others."""
+        """The canonical texts of the rows that certainly fit; what is known of the others, for the judge."""
         query = cells.lazy().with_row_index(ROW).select(pl.col(ROW).cast(pl.Int64), *self.cleaned)
         both = query.with_columns(self.canonical).with_columns(self.fits.alias(FITS)).collect()
-        names = list(self.judge.columns)
-        canonical = [name + CANONICAL if name + CANONICAL in both.columns else name for name in names]
-        fits = both[FITS]
-        good, rest = (both, both.clear()) if fits.all() else (both.filter(fits), both.filter(~fits))
-        checked = good[canonical]
-        checked.columns = names
-        return checked, rest[names]
+        names, fits = self.judge.names, both[FITS]
+        checked = both[[ROW, KEY, *(name + CANONICAL for name in names)]]
+        checked.columns = [ROW, KEY, *names]
+        if fits.all():
+            return checked, both.clear()
+        return checked.filter(fits), both.filter(~fits).with_columns(self.certain)
 
     def lines(self, rows: pl.DataFrame) -> pl.Series:
         """The key and the canonical texts of each row in COPY's text format. Most pages need no escapes."""
@@ -62,6 +61,7 @@ def plan_of(source: Source) -> Plan:
         ],
         canonical=[_canonical(field, by_field) for field in fields],
         fits=pl.all_horizontal(_key_fits(), *map(_fits, fields)).fill_null(False),
+        certain=[_certain(field) for field in fields],
         special=pl.any_horizontal(pl.col(name).str.contains_any(list(ESCAPES)) for name in free).any(),
         line=_line(fields, free=()),
         escaped_line=_line(fields, free),
@@ -106,9 +106,17 @@ def _canonical(field: Field, by_field: dict[str, Mapping]) -> pl.Expr:
 
 
 def _fits(field: Field) -> pl.Expr:
-    text = pl.col(field.name + CANONICAL)
-    good = text.is_not_null() & satisfied(text, field)
+    good = _is_certain(field)
     return good if field.required else good | pl.col(field.name).is_null()
+
+
+def _is_certain(field: Field) -> pl.Expr:
+    text = pl.col(field.name + CANONICAL)
+    return text.is_not_null() & satisfied(text, field)
+
+
+def _certain(field: Field) -> pl.Expr:
+    return pl.when(_is_certain(field)).then(pl.col(field.name + CANONICAL))
 
 
 def _key_fits() -> pl.Expr:
