@@ -29,6 +29,7 @@ def alike(texts: pl.Series, paths: Sequence[str]) -> Iterator[pl.DataFrame]:
     left = pl.DataFrame({TEXT: texts}).with_row_index(INDEX)
     if texts.null_count():
         left = left.filter(texts.is_not_null())
+    is_ascii = _is_ascii(texts)
     for _ in range(MOST_SHAPES):
         if len(left) < FEWEST:
             return
@@ -37,7 +38,9 @@ def alike(texts: pl.Series, paths: Sequence[str]) -> Iterator[pl.DataFrame]:
         except (Shapeless, ValueError):
             left = left[1:]
             continue
-        groups = left[TEXT].str.extract_groups(shape.pattern).struct.unnest()
+        groups = (
+            left[TEXT].str.extract_groups(shape.ascii_pattern if is_ascii else shape.pattern).struct.unnest()
+        )
         fits = groups.to_series(0).is_not_null()
         if fits.all():
             yield _cells(left, groups, shape, paths)
@@ -46,6 +49,10 @@ def alike(texts: pl.Series, paths: Sequence[str]) -> Iterator[pl.DataFrame]:
         if fits.sum() < LEAST_SHARE * len(left):
             return
         left = left.filter(~fits)
+
+
+def _is_ascii(texts: pl.Series) -> bool:
+    return bool(texts.str.len_bytes().sum() == texts.str.len_chars().sum())
 
 
 def _cells(records: pl.DataFrame, groups: pl.DataFrame, shape: Shape, paths: Sequence[str]) -> pl.DataFrame:

@@ -44,7 +44,7 @@ def _ordered(field: Field, mapping: Mapping) -> Any:
 
 
 class Judge:
-    """Judges the rows of a frame that the fast checks did not accept, by the fields that they did not accept."""
+    """Judges the rows that the fast checks did not accept, by the fields that they did not accept."""
 
     def __init__(self, source: Source) -> None:
         self.source = source

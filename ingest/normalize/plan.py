@@ -19,8 +19,8 @@ ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 @dataclass(frozen=True)
 class Plan:
     """`cleaned` makes of cells the key and a column of text for each field, `canonical` and `fits` of those
-    the canonical texts and whether the row is certainly good, `certain` the canonical texts that are certainly
-    right; `line` encodes the canonical texts for COPY."""
+    the canonical texts and whether the row is certainly good, `certain` those that are certainly right;
+    `line` encodes the canonical texts for COPY."""
 
     cleaned: list[pl.Expr]
     canonical: list[pl.Expr]
