@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
-from itertools import islice
 from typing import Any
 
 import polars as pl
@@ -57,7 +56,9 @@ class _Lines:
 
     def read(self, size: int) -> bytes:
         """The next lines; `size` is no limit for psycopg2, which sends what it gets."""
+        piece = next(self._pieces, None)
+        if piece is None:
+            return b""
         lines = BytesIO()
-        for piece in islice(self._pieces, 1):
-            piece.write_csv(lines, include_header=False, separator="\t", quote_style="never")
+        piece.write_csv(lines, include_header=False, separator="\t", quote_style="never")
         return lines.getvalue()

@@ -12,6 +12,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from models import OPEN_STATES, Part, Run
 
+# Runs that are looked back at. A source that is asked every minute has so many in a day.
+NEWEST = 1_000
+
 
 @dataclass(frozen=True)
 class Requested:
@@ -80,14 +83,12 @@ def source_of(tx: Connection, run_id: int) -> str | None:
 def brought_before(tx: Connection, run_id: int) -> int:
     """How many records such a run has brought before: a full one at most, another one the last time.
 
-    Runs that brought nothing do not count, and 0 is for a source that has brought none.
+    Of the source's newest runs, as far as they brought any; 0 when none of them did.
     """
-    this = select(Run.source, Run.mode).where(Run.id == run_id).subquery()
-    earlier = select(Run.fetched).where(Run.source == this.c.source, Run.id < run_id, Run.fetched > 0)
-    last = earlier.order_by(Run.id.desc()).limit(1).scalar_subquery()
-    most = earlier.with_only_columns(func.max(Run.fetched)).scalar_subquery()
-    brought: int | None = tx.scalar(select(case((this.c.mode == "full", most), else_=last)))
-    return brought or 0
+    source, mode = tx.execute(select(Run.source, Run.mode).where(Run.id == run_id)).one()
+    newest = select(Run.fetched).where(Run.source == source, Run.id < run_id).order_by(Run.id.desc())
+    brought = [fetched for fetched in tx.scalars(newest.limit(NEWEST)) if fetched]
+    return max(brought[: None if mode == "full" else 1], default=0)
 
 
 def cancel(tx: Connection, run_id: int) -> str | None:
