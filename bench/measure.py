@@ -64,12 +64,13 @@ def _take(step: Step, at: Site, inputs: Inputs, oracles: Oracles) -> Sample:
     with closing(at.connect()) as server, closing(at.connect(step.database)) as db:
         _execute(server, "CHECKPOINT")
         wal, written = _execute(server, "SELECT pg_current_wal_lsn()"), _tuples(db, step)
-        env = at.environment(step.database) | dict(step.env)
+        env, worked = at.environment(step.database) | dict(step.env), at.server_cpu()
         try:
             ended = run(step.argv, env, log=at.folder / "step.log", cwd=ROOT)
         except Failed as error:
             return Sample(step.case, step.contender, str(error))
         _let_go(db)
+        worked = at.server_cpu() - worked
         grown = _execute(server, "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), %s)", wal)
         (dead, after), told = _tuples(db, step), ended.told
         sample = Sample(
@@ -77,6 +78,8 @@ def _take(step: Step, at: Site, inputs: Inputs, oracles: Oracles) -> Sample:
             step.contender,
             seconds=told.get("seconds"),
             process_seconds=ended.seconds,
+            cpu=ended.cpu,
+            server_cpu=worked,
             wal=int(grown),
             peak=ended.peak,
             dead=dead,

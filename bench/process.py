@@ -1,7 +1,8 @@
-"""One measured process: its time on the wall, and the most memory that it and its children took."""
+"""One measured process: its time on the wall, and what it and its children took of processors and memory."""
 
 import json
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,9 +21,10 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Ended:
-    """What a process took, and the JSON object of its last line, if there was one."""
+    """What a process took, with its children, and the JSON object of its last line, if there was one."""
 
     seconds: float
+    cpu: float
     peak: int
     told: dict[str, Any] = field(default_factory=dict)
 
@@ -30,7 +32,7 @@ class Ended:
 def run(argv: Sequence[str], env: Mapping[str, str], *, log: Path, cwd: Path) -> Ended:
     """Run it to its end. Raises Failed."""
     with log.open("w+b") as output:
-        began, peak = time.perf_counter(), 0
+        began, worked, peak = time.perf_counter(), _children(), 0
         child = subprocess.Popen(
             argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
@@ -46,7 +48,13 @@ def run(argv: Sequence[str], env: Mapping[str, str], *, log: Path, cwd: Path) ->
     said = log.read_text(errors="replace").splitlines()
     if child.returncode:
         raise Failed(" | ".join([f"ended with code {child.returncode}", *said[-5:]]))
-    return Ended(seconds, peak, _told(said))
+    return Ended(seconds, _children() - worked, peak, _told(said))
+
+
+def _children() -> float:
+    """The seconds of processors of all children that have ended, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _ended(child: "subprocess.Popen[bytes]") -> bool:

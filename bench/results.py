@@ -34,6 +34,8 @@ def figures(rounds: Rounds, case: str, contender: str) -> Figures | None:
     return {
         "seconds": _spread([sample.seconds for sample in good]),
         "process_seconds": _spread([sample.process_seconds for sample in good]),
+        "cpu_s": _median([sample.cpu for sample in good]),
+        "server_cpu_s": _median([sample.server_cpu for sample in good]),
         "wal_mb": _median([sample.wal for sample in good], MB),
         "peak_mb": max((sample.peak / MB for sample in good if sample.peak), default=None),
         "dead_rows": _median([sample.dead for sample in good]),
@@ -110,6 +112,6 @@ def _spread(values: Sequence[float | None]) -> dict[str, Any] | None:
     return {"median": statistics.median(known), "range": [min(known), max(known)], "all": known}
 
 
-def _median(values: Sequence[int | None], unit: int = 1) -> float | None:
+def _median(values: Sequence[float | None], unit: int = 1) -> float | None:
     known = [value / unit for value in values if value is not None]
     return statistics.median(known) if known else None

@@ -4,6 +4,8 @@ import psutil
 from redis import Redis as Client
 from sqlalchemy import Engine, text
 
+from bench.cpu import cpu_seconds
+
 
 def spent(
     engine: Engine, postgres: psutil.Process, worker: psutil.Process, client: "Client"
@@ -12,22 +14,9 @@ def spent(
     with engine.connect() as connection:
         wal = connection.scalar(text("SELECT pg_current_wal_lsn() - '0/0'"))
     return {
-        "worker_cpu_seconds": _cpu(worker),
-        "postgres_cpu_seconds": _cpu(postgres),
+        "worker_cpu_seconds": cpu_seconds(worker),
+        "postgres_cpu_seconds": cpu_seconds(postgres),
         "wal_mb": float(wal) / 1e6,
         "redis_commands": client.info("stats")["total_commands_processed"],
         "messages": client.info("commandstats").get("cmdstat_lpush", {}).get("calls", 0),
     }
-
-
-def _cpu(process: psutil.Process) -> float:
-    """Of the process and its children, those that have ended included."""
-    own = process.cpu_times()
-    spent = own.user + own.system + own.children_user + own.children_system
-    for child in process.children():
-        try:
-            times = child.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        spent += times.user + times.system
-    return spent

@@ -18,6 +18,8 @@ COLUMNS = {
     "rows/s": 10,
     "x floor": 7,
     "x ours": 7,
+    "CPU s": 6,
+    "PG CPU": 6,
     "WAL MB": 6,
     "peak MB": 7,
     "rewritten": 9,
@@ -25,7 +27,7 @@ COLUMNS = {
 }
 LEGEND = (
     "s: inside the process, after start and imports. x floor compares these, x ours whole processes. "
-    "rewritten, dead: rows of the table."
+    "CPU: of processors, for the process with its start and for PostgreSQL. rewritten, dead: rows."
 )
 STYLES = {None: "dim", True: "green", False: "red"}
 
@@ -78,6 +80,8 @@ def _cells(contender: str, found: dict[str, Any]) -> list[str]:
         _number(found["rows_per_s"], 0),
         _number(found["of_floor"], 2),
         _number(found["of_ours"], 2),
+        _number(found["cpu_s"], 1),
+        _number(found["server_cpu_s"], 1),
         _number(found["wal_mb"], 0),
         _number(found["peak_mb"], 0),
         _number(found["rewritten_rows"], 0),

@@ -10,10 +10,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from bench.cpu import cpu_seconds
 from bench.inputs import Inputs
 from ingest.settings import ROOT
 from local.process import Child
@@ -51,6 +53,11 @@ class Site:
         db = psycopg2.connect(self.postgres.url(database), application_name=LOOKER)
         db.autocommit = True
         return db
+
+    def server_cpu(self) -> float:
+        """The seconds that processors have worked for PostgreSQL so far."""
+        assert self.postgres.child is not None
+        return cpu_seconds(psutil.Process(self.postgres.child.pid))
 
     def drop(self, database: str) -> None:
         """Give the disk back."""

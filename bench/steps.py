@@ -42,6 +42,8 @@ class Chain:
 class Sample:
     """What one step took: seconds inside the process and of the whole process, bytes, rows.
 
+    `cpu` and `server_cpu` are seconds of processors, for the process with its start and for PostgreSQL.
+
     `error` says why there is no figure, or what is wrong with what it left behind; then the figure counts
     for nothing.
     """
@@ -51,6 +53,8 @@ class Sample:
     error: str = ""
     seconds: float | None = None
     process_seconds: float | None = None
+    cpu: float | None = None
+    server_cpu: float | None = None
     wal: int | None = None
     peak: int | None = None
     dead: int | None = None

@@ -25,6 +25,16 @@ def test_children_count(tmp_path):
     assert 50 * MB < ended.peak < 150 * MB
 
 
+def test_processors_count(tmp_path):
+    """Also those that a child worked for."""
+    work = "import time\nwhile time.process_time() < 0.2: pass"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {work!r}])"
+
+    ended = run([sys.executable, "-c", parent], dict(os.environ), log=tmp_path / "log", cwd=tmp_path)
+
+    assert ended.cpu > 0.2
+
+
 def test_failure_tells_the_last_words(tmp_path):
     with pytest.raises(Failed, match=r"code 3 \| no room"):
         run(

@@ -31,6 +31,7 @@ def test_tiny_run_passes(tmp_path):
     assert results["failures"] == []
     assert results["cases"].keys() == CASES.keys()
     assert results["cases"]["first"]["contenders"]["ours"]["of_floor"] > 0
+    assert results["cases"]["first"]["contenders"]["F2"]["server_cpu_s"] > 0
     assert len(results["targets"]) == len(TARGETS)
     assert drawn.tag.endswith("svg")
 
