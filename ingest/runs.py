@@ -81,14 +81,17 @@ def source_of(tx: Connection, run_id: int) -> str | None:
 
 
 def brought_before(tx: Connection, run_id: int) -> int:
-    """How many records such a run has brought before: a full one at most, another one the last time.
+    """How many records such a run has brought before: a full one at most, another one twice in a row.
 
-    Of the source's newest runs, as far as they brought any; 0 when none of them did.
+    For a source begins with more than it goes on with. Of its newest runs, as far as they brought any; 0 when
+    that is not known.
     """
     source, mode = tx.execute(select(Run.source, Run.mode).where(Run.id == run_id)).one()
     newest = select(Run.fetched).where(Run.source == source, Run.id < run_id).order_by(Run.id.desc())
     brought = [fetched for fetched in tx.scalars(newest.limit(NEWEST)) if fetched]
-    return max(brought[: None if mode == "full" else 1], default=0)
+    if mode == "full":
+        return max(brought, default=0)
+    return min(brought[:2]) if len(brought) > 1 else 0
 
 
 def cancel(tx: Connection, run_id: int) -> str | None:

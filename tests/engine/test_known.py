@@ -83,13 +83,12 @@ def test_as_many_records_as_before_are_expected(shop, monkeypatch, page_by_page)
     assert loaded(shop, [things("a red"), things("d red")]) == {"fetched": 2, "unchanged": 2}
 
 
-def test_increment_is_expected_to_be_as_small_as_the_last_one(shop, monkeypatch, page_by_page):
-    """Until it has brought more: then what is left is not looked up."""
+def test_first_increment_is_expected_to_be_small(shop, monkeypatch, page_by_page):
+    """A source begins with more than it goes on with. Once this one has brought more, the rest is known."""
     monkeypatch.setattr(known, "WORTH_A_BLOCK", 3)
     many = [things(f"{letter} red") for letter in "abcdef"]
     loaded(shop, many, mode="incremental")
-    loaded(shop, [*many, things("g red")], mode="incremental")
-    loaded(shop, [*many, things("g red")], mode="incremental")
+    loaded(shop, many, mode="incremental")
     looked_up: list[str] = []
     standing_of = items._standing
 
@@ -98,12 +97,25 @@ def test_increment_is_expected_to_be_as_small_as_the_last_one(shop, monkeypatch,
         return standing_of(tx, source, keys)
 
     monkeypatch.setattr(items, "_standing", noted)
-    again = [things(f"{letter} red") for letter in "gfedc"]
+    again = [things(f"{letter} red") for letter in "fedcb"]
 
-    found = loaded(shop, [*many, things("g red"), *again], mode="incremental")
+    found = loaded(shop, [*many, *again], mode="incremental")
 
     assert found == {"fetched": 5, "unchanged": 5}
-    assert looked_up == ["g", "f"]
+    assert looked_up == ["f", "e"]
+
+
+def test_increments_as_large_as_twice_before_are_expected(shop, monkeypatch, page_by_page):
+    """As of a file that is written anew every day."""
+    monkeypatch.setattr(known, "WORTH_A_BLOCK", 3)
+    day = [things("a red"), things("b red"), things("c red")]
+    loaded(shop, day, mode="incremental")
+    loaded(shop, [*day, *day], mode="incremental")
+    monkeypatch.setattr(items, "_standing", None)
+
+    found = loaded(shop, [*day, *day, *day], mode="incremental")
+
+    assert found == {"fetched": 3, "unchanged": 3}
 
 
 def test_hashes_are_read_where_they_are_worth_it(shop, monkeypatch):
