@@ -1,19 +1,15 @@
-"""Records of CSV that are one line each, split all at once; those with quotes are parted by `csv_lines`."""
+"""Records of CSV that are one line each, split all at once; those with quotes by `csv_quoted`."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from ingest.declared import Source
-from ingest.decode.csv_lines import Records, of_records
-from ingest.decode.csv_slice import LONGEST_TEXT, Slice
+from ingest.decode.csv_quoted import quoted
+from ingest.decode.csv_slice import INDEX, LINE, LONGEST_TEXT, TEXT, Slice
 from ingest.files.delimited import LONGEST_RECORD, TOO_LONG, parser
 from ingest.page import Frame, Record, Reject
-
-# A space keeps these columns apart from any header.
-LINE, TEXT, INDEX = " line", " text", " index"
 
 
 def in_bulk(source: Source, piece: Slice) -> Frame | None:
@@ -33,14 +29,11 @@ def _frame(source: Source, piece: Slice, records: pl.DataFrame, is_quoted: pl.Se
     fields = _split(records[TEXT], piece)
     good = ~is_quoted & _is_whole(records[TEXT], fields)
     rejects = list(_refused(piece, records.filter(~is_quoted & ~good)))
-    cells = _cells(fields, source, piece)
-    if is_quoted.any():
-        quoted = _quoted(source, piece, records.filter(is_quoted))
-        cells = pl.DataFrame(
-            [cells[path].scatter(quoted.index, quoted.cells[path]) for path in cells.columns]
-        )
-        good = good.scatter(quoted.index, True)
-        rejects = sorted([*rejects, *quoted.rejects], key=lambda reject: reject.index)
+    cells = piece.cells(source, fields)
+    for parted in quoted(source, piece, records.filter(is_quoted)):
+        put = [cells[path].scatter(parted.index, parted.cells[path]) for path in cells.columns]
+        cells, good = pl.DataFrame(put), good.scatter(parted.index, True)
+        rejects = sorted([*rejects, *parted.rejects], key=lambda reject: reject.index)
     kept = records.filter(good)
     return Frame(cells.filter(good), kept[INDEX].cast(pl.Int64), rejects, _look(source, piece, kept))
 
@@ -68,24 +61,6 @@ def _refused(piece: Slice, records: pl.DataFrame) -> Iterator[Reject]:
             yield piece.reject(index, line, text, TOO_LONG)
         else:
             yield piece.ragged(index, line, text, text.count(piece.dialect.delimiter) + 1)
-
-
-def _cells(fields: pl.DataFrame, source: Source, piece: Slice) -> pl.DataFrame:
-    absent = pl.repeat(None, len(fields), dtype=pl.String, eager=True)
-    columns = {
-        path: fields.to_series(piece.header.index(path)) if path in piece.header else absent
-        for path in source.paths
-    }
-    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
-
-
-def _quoted(source: Source, piece: Slice, records: pl.DataFrame) -> Frame:
-    """Those of the records with quotes, by their numbers in the slice."""
-    texts, numbers = records[TEXT].to_list(), records[INDEX].cast(pl.Int64)
-    problems = {number: TOO_LONG for number, text in enumerate(texts) if len(text) > LONGEST_RECORD}
-    frame = of_records(source, piece, Records(records[LINE].to_list(), texts, problems), {})
-    rejects = [replace(reject, index=numbers[reject.index]) for reject in frame.rejects]
-    return replace(frame, index=numbers.gather(frame.index), rejects=rejects)
 
 
 def _look(source: Source, piece: Slice, kept: pl.DataFrame) -> Any:

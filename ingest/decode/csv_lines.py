@@ -80,7 +80,7 @@ def _refused(piece: Slice, records: Records, rejects: dict[int, Reject]) -> dict
         if piece.dialect.quote in text and number not in rejects and number not in refused
     ]
     own = pl.Series([texts[number] for number in quoted], dtype=pl.String)
-    match = own.str.contains(_shape(piece.dialect))
+    match = own.str.contains(shape_of(piece.dialect))
     refused |= {number: BAD_QUOTES for number, fits in zip(quoted, match, strict=True) if not fits}
     return rejects | {
         number: piece.reject(number, lines[number], texts[number], reason)
@@ -100,12 +100,16 @@ def _undecodable(piece: Slice, physical: list[str], records: Records) -> Iterato
             yield number, piece.reject(number, line, text, "bad_encoding", message)
 
 
-def _shape(dialect: Dialect) -> str:
-    """A record whose quotes match up, for polars; the csv module would let a quote inside a field pass."""
+def shape_of(dialect: Dialect, *, fields: int | None = None) -> str:
+    """A record whose quotes match up, of so many fields, for polars.
+
+    The csv module would let a quote inside a field pass.
+    """
+    times = "*" if fields is None else f"{{{fields - 1}}}"
     delimiter, quote = (f"\\x{{{ord(mark):x}}}" for mark in (dialect.delimiter, dialect.quote))
     quoted = f"{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}"
     field = f"(?:{quoted}|[^{quote}{delimiter}\\r\\n]*)"
-    return rf"\A{field}(?:{delimiter}{field})*\z"
+    return rf"\A{field}(?:{delimiter}{field}){times}\z"
 
 
 def _batches(

@@ -4,12 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from ingest.declared import Source
 from ingest.files.delimited import BAD_QUOTES, LONGEST_RECORD, TOO_LONG, Dialect
 from ingest.files.encodings import count_lines, decode, escaped, marked
 from ingest.page import Page, Reject
 
 LONGEST_TEXT = 65_536
+
+# Columns of the records of a slice: their first lines, their texts, their numbers. A space keeps them apart
+# from any header.
+LINE, TEXT, INDEX = " line", " text", " index"
 
 MESSAGES = {
     BAD_QUOTES: "the quotes do not match up; a field is quoted as a whole, and a quote in it is doubled",
@@ -55,6 +61,15 @@ class Slice:
         """The fields of a record by the paths of the source."""
         named = dict(zip(self.header, found, strict=True))
         return {path: named.get(path) for path in source.paths}
+
+    def cells(self, source: Source, fields: pl.DataFrame) -> pl.DataFrame:
+        """The columns by the paths of the source, of a column for each field of the header."""
+        absent = pl.repeat(None, len(fields), dtype=pl.String, eager=True)
+        columns = {
+            path: fields.to_series(self.header.index(path)) if path in self.header else absent
+            for path in source.paths
+        }
+        return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
 
     def place(self, line: int) -> str:
         """Where a line stands, counted from 1 in the file."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.decode import decode
+from ingest.decode import csv_quoted, decode
 from ingest.decode.csv_lines import by_lines
 from ingest.decode.csv_slice import LONGEST_TEXT, Slice
 from ingest.files.delimited import BAD_QUOTES, LONGEST_RECORD, MOST_LINES, TOO_LONG, lines, parser, spans
@@ -262,7 +262,33 @@ def test_bulk_agrees_on_mess(text):
     assert in_bulk(page(text)) == one_by_one(page(text))
 
 
-@pytest.mark.parametrize("mark", [";", "|", "\t", " ", "^", "]", "\\", "-", "ß"])
+def test_many_quoted_records():
+    """Polars reads them in pieces, with several threads."""
+    fields = ['a,""b""', "", "  spaces  ", "é\ufeff\u2028", 'x""', "NULL", "\x00"]
+    texts = [f'"{number}","{fields[number % len(fields)]}"' for number in range(40_000)]
+    texts[5] = '5,"too","many"'
+    found = frame("\n".join(texts))
+
+    assert found.index.to_list() == [number for number in range(40_000) if number != 5]
+    assert [reject.reason for reject in found.rejects] == ["too_many_fields"]
+    assert found.cells.rows() == [
+        (str(number), fields[number % len(fields)].replace('""', '"')) for number in found.index
+    ]
+
+
+@pytest.mark.parametrize("start", ["\ufeff", "#", " ", "\x00"])
+def test_quoted_record_begins_with(start):
+    assert frame(f'{start}1,"a,b"\n2,"c"\n').cells.rows() == [(f"{start}1", "a,b"), ("2", "c")]
+
+
+def test_quoted_records_of_many_columns(monkeypatch):
+    """More than one pattern is worth."""
+    monkeypatch.setattr(csv_quoted, "MOST_FIELDS", 1)
+
+    assert frame('1,"a,b"\n"2",c\n').cells.rows() == [("1", "a,b"), ("2", "c")]
+
+
+@pytest.mark.parametrize("mark", [";", "|", "\t", " ", "^", "]", "\\", "-", "ß", "x", "0"])
 def test_any_delimiter_and_quote(mark):
     quoted = frame(f'"1"{mark}"a{mark}b"\n', delimiter=mark)
     odd = frame(f"{mark}1{mark},{mark}a{mark}{mark},{mark}\n", quote=mark)
