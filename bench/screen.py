@@ -10,7 +10,7 @@ from rich.table import Table
 from bench.results import BY_HAND
 from bench.targets import Verdict
 
-WIDTH = 156
+WIDTH = 168
 COLUMNS = {
     "s": 7,
     "range": 13,
