@@ -251,7 +251,7 @@ BUGS = [
         "ingest/normalize/plan.py",
         "pl.when(_is_certain(field))",
         "pl.when(pl.col(field.name).is_not_null())",
-        ("tests/engine/test_agreement.py",),
+        ("tests/engine/test_normalize.py",),
     ),
     Bug(
         "records with quotes change places",
