@@ -58,8 +58,12 @@ PREPARER = postgresql.dialect().identifier_preparer
 @lru_cache(256)
 def as_object(table: Table, names: tuple[str, ...]) -> list[ColumnElement[Any]]:
     """One text for the whole row: a JSON object of these columns, in their order."""
-    members = [f"""'"{name}":',{_json(table.c[name])}""" for name in names]
-    return [literal_column("concat('{'," + ",',',".join(members) + ",'}')")]
+    # Every argument costs, so what stands before a name is one text with it.
+    before = ["{", *"," * (len(names) - 1)]
+    members = [
+        f"""'{mark}"{name}":',{_json(table.c[name])}""" for mark, name in zip(before, names, strict=True)
+    ]
+    return [literal_column(f"concat({','.join(members)},'}}')")]
 
 
 @lru_cache(256)
