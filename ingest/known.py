@@ -30,7 +30,7 @@ from ingest.declared import Source
 from ingest.open_rejects import OpenRejects
 
 BITS = 2**27
-MOST_ROWS = 2_000_000
+MOST_ROWS = 1_500_000
 # So many open rejects are read at the beginning of a run, which takes some 15 ms.
 MOST_REJECTS = 10_000
 # To read a block with its hashes, of this source or of others, takes some 8 µs, and to look a key up about 4
@@ -50,7 +50,7 @@ _HASHES = """
      WHERE source = %s
 """
 # Blocks of a table that are read at once.
-STRETCH = 8192
+STRETCH = 4096
 HASH = 16
 
 
