@@ -41,6 +41,17 @@ def ordinary(file: BinaryIO, megabytes: int) -> Outcome:
     return {"fetched": rows, "inserted": rows}
 
 
+def quoted(file: BinaryIO, megabytes: int) -> Outcome:
+    """Good records, every field in quotes, some with what quotes are for."""
+    file.write(HEAD)
+    rows = 0
+    while file.tell() < megabytes * MB:
+        many = range(rows, rows + 1000)
+        file.write("".join(f'"{n}","name, ""{n}""","{n}.25","{FILLER}"\n' for n in many).encode())
+        rows += 1000
+    return {"fetched": rows, "inserted": rows}
+
+
 def one_line(file: BinaryIO, megabytes: int) -> Outcome:
     """A line without an end, between two records."""
     _filled(file, HEAD + b"1,first,1,\n", megabytes, b"\n" + LAST)
@@ -205,6 +216,7 @@ def _filled(file: BinaryIO, before: bytes, megabytes: int, after: bytes) -> None
 
 CASES = [
     Case("ordinary CSV", ".csv", ordinary),
+    Case("every field in quotes", ".csv", quoted),
     Case("one line", ".csv", one_line),
     Case("one field in quotes", ".csv", one_field),
     Case("a quote that never closes", ".csv", open_quote),
