@@ -89,7 +89,7 @@ class Known:
         self.open_rejects = OpenRejects(tx, source, most=MOST_REJECTS)
         self._began_empty = not _asked(tx, source, _ANY, source.name)
         self._blocks = _blocks(tx, source)
-        self._expected = runs.brought_before(tx, claim.run_id)
+        self._expected = runs.brought_before(tx, source.name, claim.run_id, mode=claim.mode)
         self._looked_up = 0
         self._hashes: _Hashes | None = None
 

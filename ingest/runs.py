@@ -80,18 +80,19 @@ def source_of(tx: Connection, run_id: int) -> str | None:
     return tx.scalar(select(Run.source).where(Run.id == run_id, Run.state.in_(OPEN_STATES)))
 
 
-def brought_before(tx: Connection, run_id: int) -> int:
-    """How many records such a run has brought before: a full one at most, another one twice in a row.
+def brought_before(tx: Connection, source: str, run_id: int, *, mode: str) -> int:
+    """How many records a run in that mode has brought before: a full one at most, another one twice in a row.
 
     For a source begins with more than it goes on with. Of its newest runs, as far as they brought any; 0 when
     that is not known.
     """
-    source, mode = tx.execute(select(Run.source, Run.mode).where(Run.id == run_id)).one()
-    newest = select(Run.fetched).where(Run.source == source, Run.id < run_id).order_by(Run.id.desc())
-    brought = [fetched for fetched in tx.scalars(newest.limit(NEWEST)) if fetched]
+    earlier = select(Run.id, Run.fetched).where(Run.source == source, Run.id < run_id)
+    newest = earlier.order_by(Run.id.desc()).limit(NEWEST).subquery()
     if mode == "full":
-        return max(brought, default=0)
-    return min(brought[:2]) if len(brought) > 1 else 0
+        return tx.scalar(select(func.max(newest.c.fetched))) or 0
+    brought = select(newest.c.fetched).where(newest.c.fetched > 0).order_by(newest.c.id.desc())
+    last = tx.scalars(brought.limit(2)).all()
+    return min(last) if len(last) == 2 else 0
 
 
 def cancel(tx: Connection, run_id: int) -> str | None:

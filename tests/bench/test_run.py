@@ -31,7 +31,10 @@ def test_tiny_run_passes(tmp_path):
     assert results["failures"] == []
     assert results["cases"].keys() == CASES.keys()
     assert results["cases"]["first"]["contenders"]["ours"]["of_floor"] > 0
-    assert results["cases"]["first"]["contenders"]["F2"]["server_cpu_s"] > 0
+    first = results["cases"]["first"]["contenders"].values()
+    assert all(found["cpu_s"] > 0 for found in first)
+    # The system counts PostgreSQL's in hundredths of a second, and a tiny load may take less.
+    assert sum(found["server_cpu_s"] for found in first) > 0
     assert len(results["targets"]) == len(TARGETS)
     assert drawn.tag.endswith("svg")
 

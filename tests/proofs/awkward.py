@@ -32,22 +32,19 @@ class Case:
 
 def ordinary(file: BinaryIO, megabytes: int) -> Outcome:
     """Good records of a kilobyte."""
-    file.write(HEAD)
-    rows = 0
-    while file.tell() < megabytes * MB:
-        many = range(rows, rows + 1000)
-        file.write("".join(f"{n},name {n},{n}.25,{FILLER}\n" for n in many).encode())
-        rows += 1000
-    return {"fetched": rows, "inserted": rows}
+    return _good(file, megabytes, lambda n: f"{n},name {n},{n}.25,{FILLER}\n")
 
 
 def quoted(file: BinaryIO, megabytes: int) -> Outcome:
-    """Good records, every field in quotes, some with what quotes are for."""
+    """The same with every field in quotes, some with what quotes are for."""
+    return _good(file, megabytes, lambda n: f'"{n}","name, ""{n}""","{n}.25","{FILLER}"\n')
+
+
+def _good(file: BinaryIO, megabytes: int, line: Callable[[int], str]) -> Outcome:
     file.write(HEAD)
     rows = 0
     while file.tell() < megabytes * MB:
-        many = range(rows, rows + 1000)
-        file.write("".join(f'"{n}","name, ""{n}""","{n}.25","{FILLER}"\n' for n in many).encode())
+        file.write("".join(map(line, range(rows, rows + 1000))).encode())
         rows += 1000
     return {"fetched": rows, "inserted": rows}
 
