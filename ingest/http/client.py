@@ -129,6 +129,15 @@ class Http:
         return None
 
     def _attempt(self, request: Request, check: Check) -> Reply:
+        try:
+            return self._checked(request, check)
+        except Hiccup as hiccup:
+            if hiccup.kind == "reply":
+                # What came was no good, and nobody knows what else is on its way over that connection.
+                self._exchange.renew()
+            raise
+
+    def _checked(self, request: Request, check: Check) -> Reply:
         reply = self._followed(request)
         if not 200 <= reply.status < 300:
             raise refused(request, reply)

@@ -19,10 +19,17 @@ class Exchange:
     """The connections of a run, kept from one request to the next. Threads may share them."""
 
     def __init__(self, *, allow_private: bool, resolve: Resolve) -> None:
-        self._allow_private = allow_private
+        self._allow_private, self._resolve = allow_private, resolve
+        self.renew()
+
+    def renew(self) -> None:
+        """Send what is asked from here on over new connections.
+
+        Those of before may be in use by other threads; each is closed when nobody holds it any more.
+        """
         # Two, so that no request is sent over a connection that was checked less than it must be.
         self._adapters = {
-            allowed: Adapter(allow_private=allowed, resolve=resolve) for allowed in (False, True)
+            allowed: Adapter(allow_private=allowed, resolve=self._resolve) for allowed in (False, True)
         }
 
     def close(self) -> None:

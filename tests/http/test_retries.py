@@ -37,6 +37,16 @@ def test_asks_again(step):
         assert len(server.journal) == 3
 
 
+@pytest.mark.parametrize("step", [HTML, PASSING["no gzip"]], ids=["refused", "not unpacked"])
+def test_asks_again_over_a_new_connection(step):
+    """The rest of a misanswer may still be on its way over the old one, or its end."""
+    with upstream(step, GOOD, GOOD) as server, client() as http:
+        for _ in range(2):
+            http.fetch(request(server), wants_list)
+
+        assert server.connections == 2
+
+
 @pytest.mark.parametrize(
     ("step", "kind"),
     [(answer({"error": "broken"}, 500), "upstream"), (PASSING["short body"], "network"), (HTML, "reply")],
