@@ -71,8 +71,14 @@ def published(tx: Connection, run_id: int) -> None:
 
 
 def told_too_early(tx: Connection, run_id: int) -> None:
-    """Have a queued run published again at the next look: the source's last run still held its lock."""
-    tx.execute(update(Run).where(Run.id == run_id, Run.state == "queued").values(published_at=None))
+    """Have a run that waits published again at the next look: the lock of its source was still held.
+
+    By the source's last run, which is about to leave, or by a worker that is gone: a lock is renewed after
+    the lease, and ends later.
+    """
+    abandoned = (Run.state == "running") & (Run.lease_until < func.now())
+    waits = (Run.state == "queued") | abandoned
+    tx.execute(update(Run).where(Run.id == run_id, waits).values(published_at=None))
 
 
 def source_of(tx: Connection, run_id: int) -> str | None:

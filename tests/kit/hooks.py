@@ -86,7 +86,8 @@ class Execution:
 
     def __init__(self, run_id: int) -> None:
         self.run_id = run_id
-        self.order = next(iter(left(run_id)), None)
+        orders = left(run_id)
+        self.order, self.behind = next(iter(orders), None), len(orders)
         self.part: int | None = None
         self.passed: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -99,20 +100,19 @@ class Execution:
             if order is None or order["at"] != point or order["nth"] != self.passed[point]:
                 return
             self.order = None
-            if not _is_first(self.run_id):
+            if not self._is_first():
                 return
         leave(self.run_id, *left(self.run_id)[1:])
         note(run_id=self.run_id, what=what, part=self.part, **order)
         ACTIONS[order["do"]]()
 
-
-def _is_first(run_id: int) -> bool:
-    """Whether this process is the one that carries the next order out, of several that execute the run."""
-    try:
-        (folder() / f"{run_id}-{len(left(run_id))}").touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    return True
+    def _is_first(self) -> bool:
+        """Whether this process is the one that carries the order out, of several that execute the run."""
+        try:
+            (folder() / f"{self.run_id}-{self.behind}").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
 
 _executing: Execution | None = None

@@ -7,7 +7,7 @@ import sys
 import pytest
 from sqlalchemy import text
 
-from ingest import runs
+from ingest import claims, runs
 from ingest.db import engine
 from ingest.heartbeat import connect
 from ingest.lock import SourceLock
@@ -148,6 +148,23 @@ def test_run_requested_while_the_last_one_leaves_waits_for_one_look(declare, red
     with connect(redis_url) as broker:
         SourceLock(broker, "coins", seconds=60).acquire()
     run_id = request()
+
+    running.start("worker")
+
+    wait_until(lambda: one(engine(), RUN, id=run_id)["published_at"] is None, what="the worker's answer")
+    with engine().begin() as tx:
+        assert runs.to_publish(tx) == [(run_id, "coins")]
+
+
+def test_run_whose_lock_outlives_its_lease_waits_for_one_look(declare, redis_url, running):
+    """Its worker is gone, and the lease is over in PostgreSQL a moment before the lock is in Redis."""
+    declare()
+    with connect(redis_url) as broker:
+        SourceLock(broker, "coins", seconds=60).acquire()
+    with engine().begin() as tx:
+        run_id = runs.request(tx, "coins", trigger="api").run_id
+        claims.claim(tx, run_id, worker="gone", lease=0)
+    publish(run_id)
 
     running.start("worker")
 
