@@ -2,8 +2,9 @@
 
 Most of a first load is PostgreSQL taking new rows in, one page's independent of another's. So while one page
 is being written, the next one begins on a connection of its own, and waits for its turn before it does
-anything that depends on the page before: no page is committed unless all before it are. A page that must be
-alone in memory is loaded alone, and nothing is asked for meanwhile.
+anything that depends on the page before: no page is committed unless all before it are. And while two are
+loaded the one behind them is made, so that no core waits while a commit waits for the disk (measured: 7 %
+of a first load). A page that must be alone in memory is loaded alone, and nothing is asked for meanwhile.
 """
 
 from collections import deque
@@ -46,21 +47,23 @@ class Turn:
         self._ended.set()
 
 
-def in_turn(load: Callable[[T, Turn], None], pages: Iterable[T], *, alone: Callable[[T], bool]) -> None:
+def in_turn(load: Callable[[T, Turn], None], pages: Iterable[T], *, beside: Callable[[T], int]) -> None:
     """Load the pages, two at a time. `load` waits for its turn before it depends on the page before.
 
-    Raises what the first page that failed has raised; all before it are committed then, none after it.
+    `beside` says how many pages, this one among them, may be under way while the next is made: at most two,
+    and none where this one must be alone in memory. Raises what the first page that failed has raised; all
+    before it are committed then, none after it.
     """
     running = deque[Future[None]]()
     turn: Turn | None = None
     with ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="page") as pool:
         try:
             for page in pages:
-                most = 1 if alone(page) else AT_A_TIME
-                _finish(running, but=most - 1)
+                most = beside(page)
+                _finish(running, but=min(most, AT_A_TIME - 1))
                 turn = Turn(turn)
                 running.append(pool.submit(copy_context().run, _load, load, page, turn))
-                _finish(running, but=most - 1)
+                _finish(running, but=most)
         finally:
             while running:
                 with suppress(Behind):  # what the page before has raised is the reason
