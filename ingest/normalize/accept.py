@@ -1,11 +1,13 @@
 """The fast path: vectorised checks that turn columns of text into canonical text.
 
-Each function takes a column of cleaned text and gives the canonical text of the values that are
-certainly right, null for all others. Null means "ask marshmallow", never "refused". What is canonical is
-what `ingest.normalize.fields` would write for the value that `ingest.normalize.verdict` gives.
+Each function takes a column of cleaned text and gives the ways in which a value is certainly right: a
+condition, and the canonical text where it holds. Where none holds marshmallow is asked; nothing is refused
+here. What is canonical is what `ingest.normalize.fields` would write for the value that
+`ingest.normalize.verdict` gives.
 """
 
 import re
+from typing import Any
 
 import polars as pl
 
@@ -39,68 +41,72 @@ FIXED_WIDTH = {
 CANONICAL_TIME = "%Y-%m-%dT%H:%M:%S%.6f+00:00"
 
 
-def _where(text: pl.Expr, condition: pl.Expr) -> pl.Expr:
-    return pl.when(condition).then(text).otherwise(None)
+Ways = list[tuple[pl.Expr, pl.Expr]]
 
 
-def string(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
+def first_of(ways: Ways) -> pl.Expr:
+    """The text of the first way whose condition holds; null where none does."""
+    chain: Any = pl
+    for holds, text in ways:
+        chain = chain.when(holds).then(text)
+    return chain if ways else pl.lit(None, pl.String)
+
+
+def string(text: pl.Expr, field: Field, mapping: Mapping) -> Ways:
     """Any text without NUL."""
-    return _where(text, ~text.str.contains("\x00", literal=True))
+    return [(~text.str.contains("\x00", literal=True), text)]
 
 
-def _number(text: pl.Expr, canonical: str, padded: str) -> pl.Expr:
+def _number(text: pl.Expr, canonical: str, padded: str) -> Ways:
     """Most numbers are canonical as they are; of the others the zeros after the point are dropped."""
     short = text.str.strip_chars_end("0").str.strip_chars_end(".")
-    return pl.coalesce(_where(text, text.str.contains(canonical)), _where(short, text.str.contains(padded)))
+    return [(text.str.contains(canonical), text), (text.str.contains(padded), short)]
 
 
-def decimal(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
+def decimal(text: pl.Expr, field: Field, mapping: Mapping) -> Ways:
     """Plain decimal notation; a comma or point that may mean something else goes the slow way."""
-    if mapping.decimal_comma:
-        return _where(text, text.str.contains(PLAIN_INTEGER))
-    return _number(text, DECIMAL, PADDED_DECIMAL)
+    return integer(text, field, mapping) if mapping.decimal_comma else _number(text, DECIMAL, PADDED_DECIMAL)
 
 
-def integer(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
+def integer(text: pl.Expr, field: Field, mapping: Mapping) -> Ways:
     """Up to 18 digits."""
-    return _where(text, text.str.contains(PLAIN_INTEGER))
+    return [(text.str.contains(PLAIN_INTEGER), text)]
 
 
-def floating(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
+def floating(text: pl.Expr, field: Field, mapping: Mapping) -> Ways:
     """Up to 15 significant digits in plain notation."""
-    if mapping.decimal_comma:
-        return pl.lit(None, pl.String)
-    return _number(text, SHORT, PADDED_SHORT)
+    return [] if mapping.decimal_comma else _number(text, SHORT, PADDED_SHORT)
 
 
-def boolean(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
+def boolean(text: pl.Expr, field: Field, mapping: Mapping) -> Ways:
     """The words true and false."""
-    return _where(text, text.is_in(["true", "false"]))
+    return [(text.is_in(["true", "false"]), text)]
 
 
-def uuid(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
+def uuid(text: pl.Expr, field: Field, mapping: Mapping) -> Ways:
     """Lower-case UUIDs."""
-    return _where(text, text.str.contains(PLAIN_UUID))
+    return [(text.str.contains(PLAIN_UUID), text)]
 
 
-def date(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
+def date(text: pl.Expr, field: Field, mapping: Mapping) -> Ways:
     """ISO 8601 days from year 1 on."""
-    if mapping.format:
-        return pl.lit(None, pl.String)
-    return _where(text, text.str.contains(DAY) & ~text.str.starts_with(YEAR_ZERO))
+    return [] if mapping.format else [(text.str.contains(DAY) & _real_year(text), text)]
 
 
-def datetime(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
+def datetime(text: pl.Expr, field: Field, mapping: Mapping) -> Ways:
     """ISO 8601 in UTC or in the declared zone, and formats of fixed width."""
     if mapping.format is not None:
         return _formatted_time(text, mapping)
-    real = ~text.str.starts_with(YEAR_ZERO)
-    in_utc = _where(_utc(text), text.str.contains(UTC_TIME) & real)
+    in_utc = text.str.contains(UTC_TIME) & _real_year(text), _utc(text)
     if mapping.zone is None:
-        return in_utc
+        return [in_utc]
     naive = text.str.replace(" ", "T", literal=True)
     instant = naive.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
-    return pl.coalesce(in_utc, _where(_zoned(instant, mapping.zone), text.str.contains(LOCAL_TIME) & real))
+    return [in_utc, (text.str.contains(LOCAL_TIME) & _real_year(text), _zoned(instant, mapping.zone))]
+
+
+def _real_year(text: pl.Expr) -> pl.Expr:
+    return ~text.str.starts_with(YEAR_ZERO)
 
 
 def _utc(text: pl.Expr) -> pl.Expr:
@@ -121,13 +127,13 @@ def _zoned(instant: pl.Expr, zone: str) -> pl.Expr:
     return local.dt.convert_time_zone("UTC").dt.strftime(CANONICAL_TIME)
 
 
-def _formatted_time(text: pl.Expr, mapping: Mapping) -> pl.Expr:
+def _formatted_time(text: pl.Expr, mapping: Mapping) -> Ways:
     assert mapping.format is not None
     pattern = fixed_width_pattern(mapping.format)
     if pattern is None or mapping.zone is None:
-        return pl.lit(None, pl.String)
+        return []
     instant = text.str.to_datetime(mapping.format, time_unit="us", strict=False)
-    return _where(_zoned(instant, mapping.zone), text.str.contains(pattern))
+    return [(text.str.contains(pattern), _zoned(instant, mapping.zone))]
 
 
 def fixed_width_pattern(format: str) -> str | None:
@@ -145,6 +151,6 @@ def fixed_width_pattern(format: str) -> str | None:
     )
 
 
-def never(text: pl.Expr, field: Field, mapping: Mapping) -> pl.Expr:
+def never(text: pl.Expr, field: Field, mapping: Mapping) -> Ways:
     """Nothing is certain without a closer look."""
-    return pl.lit(None, pl.String)
+    return []

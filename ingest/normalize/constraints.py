@@ -21,10 +21,15 @@ LONGEST_INDEXED_OF = {"string": LONGEST_INDEXED, "json": LONGEST_INDEXED // 8}
 
 
 def satisfied(text: pl.Expr, field: Field) -> pl.Expr:
-    """True where the canonical text certainly satisfies the field; false or null: ask marshmallow."""
-    checks = [pl.lit(True)]
+    """True where there is a canonical text that certainly satisfies the field; otherwise: ask marshmallow."""
+    checks = [text.is_not_null()]
     if field.type in ("string", "json"):
-        checks.append(text.str.len_chars() <= (field.max_length or LONGEST_TEXT))
+        # There are no more characters than bytes, which need not be counted.
+        checks.append(
+            text.str.len_chars() <= field.max_length
+            if field.max_length
+            else text.str.len_bytes() <= LONGEST_TEXT
+        )
     if field.index and field.type in LONGEST_INDEXED_OF:
         checks.append(text.str.len_bytes() <= LONGEST_INDEXED_OF[field.type])
     if field.min is not None:
@@ -42,6 +47,8 @@ def _beyond(text: pl.Expr, field: Field, bound: str, compare: Callable[[pl.Expr,
     """Rounding to float keeps the order, so a strict float comparison is certain; equality is of texts."""
     if field.type in ("date", "datetime"):
         return compare(text, pl.lit(bound)) | (text == bound)
+    if compare is pl.Expr.gt and float(bound) == 0:
+        return ~text.str.starts_with("-")
     return compare(text.cast(pl.Float64, strict=False), float(bound)) | (text == bound)
 
 

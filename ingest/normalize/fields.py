@@ -19,7 +19,7 @@ import models
 from ingest.declared import Dataset, Field, Mapping
 from ingest.normalize import accept, documents, numbers, times, verdict
 
-Fast = Callable[[pl.Expr, Field, Mapping], pl.Expr]
+Fast = Callable[[pl.Expr, Field, Mapping], accept.Ways]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from functools import lru_cache, reduce
 import polars as pl
 
 from ingest.declared import Field, Mapping, Source
+from ingest.normalize.accept import first_of
 from ingest.normalize.constraints import satisfied
 from ingest.normalize.fields import FREE_TEXT, TYPES
 from ingest.normalize.judge import CANONICAL, FITS, KEY, LONGEST_KEY, ROW, Judge
@@ -19,13 +20,13 @@ ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 @dataclass(frozen=True)
 class Plan:
     """`cleaned` makes of cells the key and a column of text for each field, `canonical` and `fits` of those
-    the canonical texts and whether the row is certainly good, `certain` those that are certainly right;
-    `line` encodes the canonical texts for COPY."""
+    the canonical texts and whether the row is certainly good, `doubtful` what the judge wants to see of
+    other rows; `line` encodes the canonical texts for COPY."""
 
     cleaned: list[pl.Expr]
     canonical: list[pl.Expr]
     fits: pl.Expr
-    certain: list[pl.Expr]
+    doubtful: list[pl.Expr]
     special: pl.Expr
     line: pl.Expr
     escaped_line: pl.Expr
@@ -40,7 +41,7 @@ class Plan:
         checked.columns = [ROW, KEY, *names]
         if fits.all():
             return checked, both.clear()
-        return checked.filter(fits), both.filter(~fits).with_columns(self.certain)
+        return checked.filter(fits), both.filter(~fits).with_columns(self.doubtful)
 
     def lines(self, rows: pl.DataFrame) -> pl.Series:
         """The key and the canonical texts of each row in COPY's text format. Most pages need no escapes."""
@@ -60,8 +61,8 @@ def plan_of(source: Source) -> Plan:
             *(cleaned_text(by_field.get(field.name)).alias(field.name) for field in fields),
         ],
         canonical=[_canonical(field, by_field) for field in fields],
-        fits=pl.all_horizontal(_key_fits(), *map(_fits, fields)).fill_null(False),
-        certain=[_certain(field) for field in fields],
+        fits=pl.all_horizontal(_key_fits(), *(_fits(field, by_field) for field in fields)).fill_null(False),
+        doubtful=[*map(_certain, fields), *(_valued(field, by_field) for field in fields)],
         special=pl.any_horizontal(pl.col(name).str.contains_any(list(ESCAPES)) for name in free).any(),
         line=_line(fields, free=()),
         escaped_line=_line(fields, free),
@@ -84,7 +85,7 @@ def key_text(source: Source) -> pl.Expr:
 
 
 def cleaned_text(mapping: Mapping | None) -> pl.Expr:
-    """The text of a mapped field: trimmed, null words gone, case changed, default filled in."""
+    """The text of a mapped field: trimmed, case changed, default filled in; null words may stand still."""
     if mapping is None:
         return pl.lit(None, pl.String)
     if mapping.path is None:
@@ -92,27 +93,46 @@ def cleaned_text(mapping: Mapping | None) -> pl.Expr:
     text = pl.col(mapping.path)
     if mapping.trim:
         text = text.str.strip_chars()
-    text = pl.when(~text.is_in(list(mapping.nulls))).then(text)
+    if _nulls_matter_first(mapping):
+        text = pl.when(~text.is_in(list(mapping.nulls))).then(text)
     if mapping.case is not None:
         text = text.str.to_uppercase() if mapping.case == "upper" else text.str.to_lowercase()
     return text if mapping.default is None else text.fill_null(mapping.default)
 
 
+def _nulls_matter_first(mapping: Mapping) -> bool:
+    """Whether null words must be gone before the text is worked on."""
+    return mapping.case is not None or mapping.default is not None
+
+
+def _is_no_value(field: Field, by_field: dict[str, Mapping]) -> pl.Expr:
+    """Which cleaned texts of the field are null words, which are left until here: one pass less over all."""
+    mapping, text = by_field.get(field.name), pl.col(field.name)
+    if mapping is None or mapping.path is None or _nulls_matter_first(mapping):
+        return text.is_null()
+    return text.is_null() | text.is_in(list(mapping.nulls))
+
+
+def _valued(field: Field, by_field: dict[str, Mapping]) -> pl.Expr:
+    return pl.when(~_is_no_value(field, by_field)).then(pl.col(field.name)).alias(field.name)
+
+
 def _canonical(field: Field, by_field: dict[str, Mapping]) -> pl.Expr:
-    text = pl.col(field.name)
-    if field.name in by_field:
-        text = TYPES[field.type].fast(text, field, by_field[field.name])
-    return text.alias(field.name + CANONICAL)
+    name = field.name + CANONICAL
+    mapping = by_field.get(field.name)
+    if mapping is None:
+        return pl.col(field.name).alias(name)
+    ways = TYPES[field.type].fast(pl.col(field.name), field, mapping)
+    return first_of([(holds & ~_is_no_value(field, by_field), text) for holds, text in ways]).alias(name)
 
 
-def _fits(field: Field) -> pl.Expr:
+def _fits(field: Field, by_field: dict[str, Mapping]) -> pl.Expr:
     good = _is_certain(field)
-    return good if field.required else good | pl.col(field.name).is_null()
+    return good if field.required else good | _is_no_value(field, by_field)
 
 
 def _is_certain(field: Field) -> pl.Expr:
-    text = pl.col(field.name + CANONICAL)
-    return text.is_not_null() & satisfied(text, field)
+    return satisfied(pl.col(field.name + CANONICAL), field)
 
 
 def _certain(field: Field) -> pl.Expr:
