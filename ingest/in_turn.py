@@ -47,19 +47,25 @@ class Turn:
         self._ended.set()
 
 
-def in_turn(load: Callable[[T, Turn], None], pages: Iterable[T], *, beside: Callable[[T], int]) -> None:
+def in_turn(
+    load: Callable[[T, Turn], None],
+    pages: Iterable[T],
+    *,
+    alone: Callable[[T], bool],
+    full: Callable[[T], bool],
+) -> None:
     """Load the pages, two at a time. `load` waits for its turn before it depends on the page before.
 
-    `beside` says how many pages, this one among them, may be under way while the next is made: at most two,
-    and none where this one must be alone in memory. Raises what the first page that failed has raised; all
-    before it are committed then, none after it.
+    What is behind a page that is `full` is made at once; otherwise when one of the two has ended, for more
+    may have come by then. Raises what the first page that failed has raised; all before it are committed
+    then, none after it.
     """
     running = deque[Future[None]]()
     turn: Turn | None = None
     with ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="page") as pool:
         try:
             for page in pages:
-                most = beside(page)
+                most = 0 if alone(page) else AT_A_TIME if full(page) else AT_A_TIME - 1
                 _finish(running, but=min(most, AT_A_TIME - 1))
                 turn = Turn(turn)
                 running.append(pool.submit(copy_context().run, _load, load, page, turn))

@@ -23,8 +23,8 @@ from ingest.landed import Place
 from ingest.lease import Lease
 from ingest.page import Position
 
-# A batch of more bytes is not waited with for more pages.
-WORTHWHILE = 1024**2
+# Of pages that weigh so much together more would save next to nothing.
+FULL = 1024**2
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ def pull(db: Engine, source: Source, claim: Claim, http: Http, lease: Lease) -> 
     most = MOST_TOGETHER if claim.part is None else 1
     with ahead(source.pull(http, positions), partial(make_ready, source=source), most=most) as ready:
         batches = map(partial(_in_place, source, lease, store.places(db, claim), Met()), ready)
-        in_turn(partial(load_batch, db, source, claim, known), batches, beside=_beside)
+        in_turn(partial(load_batch, db, source, claim, known), batches, alone=_is_alone, full=_is_full)
     lease.check()
 
 
@@ -57,11 +57,12 @@ def _in_place(source: Source, lease: Lease, places: Iterator[Place], met: Met, p
     return batch_of(pages, [next(places) for _ in pages], source, met)
 
 
-def _beside(batch: Batch) -> int:
-    """How many batches may be loaded while the next is made: of small pages more may come meanwhile."""
-    if any(is_large(ready.page) for ready in batch.pages):
-        return 0
-    return 2 if sum(ready.page.weight for ready in batch.pages) >= WORTHWHILE else 1
+def _is_alone(batch: Batch) -> bool:
+    return any(is_large(ready.page) for ready in batch.pages)
+
+
+def _is_full(batch: Batch) -> bool:
+    return sum(ready.page.weight for ready in batch.pages) >= FULL
 
 
 def load_batch(

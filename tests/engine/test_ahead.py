@@ -170,8 +170,8 @@ def test_large_pages_are_alone(monkeypatch):
     assert events.index(("loaded", b"large")) < events.index(("made", b"3"))
 
 
-def one(page) -> int:
-    return 1
+def never(page) -> bool:
+    return False
 
 
 def test_page_that_is_alone_has_none_beside_it():
@@ -190,7 +190,7 @@ def test_page_that_is_alone_has_none_beside_it():
         turn.wait()
         loading.discard(number)
 
-    in_turn(load, source(), beside=lambda number: 0 if number == 3 else 1)
+    in_turn(load, source(), alone=lambda number: number == 3, full=never)
 
     assert beside == [{3}]
     assert asked[4] == (4, set())
@@ -209,7 +209,7 @@ def test_next_is_made_while_two_are_loaded():
         turn.wait()
         loaded.append(number)
 
-    in_turn(load, source(), beside=lambda number: 2)
+    in_turn(load, source(), alone=never, full=lambda number: True)
 
     assert loaded == [0, 1, 2]
 
@@ -226,7 +226,7 @@ def test_turns_are_taken_in_order():
         turn.wait()
         committed.append(number)
 
-    in_turn(load, range(6), beside=one)
+    in_turn(load, range(6), alone=never, full=never)
 
     assert committed == list(range(6))
 
@@ -248,7 +248,7 @@ def test_none_is_committed_after_one_that_failed():
         committed.append(number)
 
     with pytest.raises(RuntimeError, match="page 1 is refused"):
-        in_turn(load, range(5), beside=one)
+        in_turn(load, range(5), alone=never, full=never)
 
     assert (committed, behind) == ([0], [2])
 
@@ -265,4 +265,4 @@ def test_first_failure_is_told():
         raise ValueError("the page is refused")
 
     with pytest.raises(ValueError, match="the page is refused"):
-        in_turn(load, source(), beside=one)
+        in_turn(load, source(), alone=never, full=never)
