@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ingest import held
 from ingest.errors import LeaseLost
 from ingest.held import Held
-from ingest.runs import died_in_a_part, session_name, source_of
+from ingest.runs import abandoned, died_in_a_part, session_name, source_of
 from models import Part, Run, Source
 
 COUNTERS = ("fetched", "inserted", "updated", "unchanged", "rejected", "superseded")
@@ -74,8 +74,8 @@ def _below(most_attempts: int | None) -> Any:
 
 def _reopen(tx: Connection, run_id: int) -> None:
     """What was being pulled under the old fence is to be had again; the attempt stays counted."""
-    abandoned = update(Part).where(Part.run_id == run_id, Part.state == "running")
-    tx.execute(abandoned.values(state="new", lease_until=None))
+    pulled = update(Part).where(Part.run_id == run_id, Part.state == "running")
+    tx.execute(pulled.values(state="new", lease_until=None))
 
 
 def join(tx: Connection, run_id: int) -> Claim | None:
@@ -90,8 +90,7 @@ def join(tx: Connection, run_id: int) -> Claim | None:
 
 def _claimable() -> Any:
     waiting = (Run.state == "queued") & (Run.not_before.is_(None) | (Run.not_before <= func.now()))
-    abandoned = (Run.state == "running") & (Run.lease_until < func.now())
-    return waiting | abandoned
+    return waiting | abandoned()
 
 
 def lease_end(seconds: float) -> Any:

@@ -7,7 +7,19 @@ repeats messages costs time, not runs. The caller opens the transaction.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Exists, Integer, case, cast, exists, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Exists,
+    Integer,
+    case,
+    cast,
+    exists,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from models import OPEN_STATES, Part, Run
@@ -76,9 +88,13 @@ def told_too_early(tx: Connection, run_id: int) -> None:
     By the source's last run, which is about to leave, or by a worker that is gone: a lock is renewed after
     the lease, and ends later.
     """
-    abandoned = (Run.state == "running") & (Run.lease_until < func.now())
-    waits = (Run.state == "queued") | abandoned
+    waits = (Run.state == "queued") | abandoned()
     tx.execute(update(Run).where(Run.id == run_id, waits).values(published_at=None))
+
+
+def abandoned() -> ColumnElement[bool]:
+    """Whether a run's worker is gone: its lease is over."""
+    return (Run.state == "running") & (Run.lease_until < func.now())
 
 
 def source_of(tx: Connection, run_id: int) -> str | None:
@@ -154,16 +170,16 @@ def fail_poisoned(tx: Connection, *, max_attempts: int) -> list[int]:
         f"The worker died {max_attempts} times while it executed this run (killed, or out of memory). "
         "Look at the workers' logs, then start it again: kasparro run SOURCE"
     )
-    abandoned = (Run.state == "running") & (Run.lease_until < func.now())
+    left_alone = abandoned()
     ended = {
         "state": "failed",
-        "error_kind": case((abandoned, "worker_died"), else_="storage"),
-        "error_message": case((abandoned, died), else_=Run.error_message),
+        "error_kind": case((left_alone, "worker_died"), else_="storage"),
+        "error_message": case((left_alone, died), else_=Run.error_message),
         "finished_at": func.now(),
         "lease_until": None,
-        "lease_expiries": Run.lease_expiries + cast(abandoned, Integer),
+        "lease_expiries": Run.lease_expiries + cast(left_alone, Integer),
     }
-    exhausted = (abandoned & ~died_in_a_part() | (Run.state == "queued")) & (Run.attempts >= max_attempts)
+    exhausted = (left_alone & ~died_in_a_part() | (Run.state == "queued")) & (Run.attempts >= max_attempts)
     return list(tx.scalars(update(Run).where(exhausted).values(**ended).returning(Run.id)))
 
 
