@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Integer, Row, case, cast, func, select, true,
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ingest import held
-from ingest.errors import LeaseLost
+from ingest.errors import Cancelled, LeaseLost
 from ingest.held import Held
 from ingest.runs import abandoned, died_in_a_part, session_name, source_of
 from models import Part, Run, Source
@@ -109,19 +109,31 @@ def renewed(until: Any, seconds: float) -> Any:
 def guard(tx: Connection, claim: Claim) -> None:
     """Begin a transaction that writes data: hold the source's fence, and stop if it is no longer ours.
 
+    Raises LeaseLost, PartLost, and Cancelled: no page is loaded once somebody has cancelled the run.
+    """
+    if _hold_fence(tx, claim):
+        raise Cancelled(f"run {claim.run_id} was cancelled")
+    if claim.part is not None:
+        held.guard(tx, claim.part)
+
+
+def _hold_fence(tx: Connection, claim: Claim) -> bool:
+    """Hold the source's fence until the transaction ends. Returns whether somebody asked to cancel.
+
     FOR SHARE makes a takeover wait until this transaction ends; FOR KEY SHARE or no lock would not.
     The session bears the name of run and part meanwhile, so that it is found when the lease is over.
+    Raises LeaseLost.
     """
     number = None if claim.part is None else claim.part.number
     named = func.set_config("application_name", session_name(claim.run_id, number), True)
-    locked = select(Source.fence, named).where(Source.name == claim.source).with_for_update(read=True)
-    fence = tx.scalar(locked)
+    asked = select(Run.cancel_requested).where(Run.id == claim.run_id).scalar_subquery()
+    locked = select(Source.fence, named, asked).where(Source.name == claim.source)
+    fence, _, cancelled = tx.execute(locked.with_for_update(read=True)).one_or_none() or (None, None, None)
     if fence != claim.fence:
         raise LeaseLost(
             f"run {claim.run_id} of {claim.source} has fence {claim.fence}; the source is at {fence}"
         )
-    if claim.part is not None:
-        held.guard(tx, claim.part)
+    return bool(cancelled)
 
 
 def started(tx: Connection, claim: Claim, positions: Mapping[str, Any]) -> None:
@@ -180,7 +192,7 @@ def finish(
     tx: Connection, claim: Claim, state: str, *, kind: str | None = None, message: str | None = None
 ) -> None:
     """End the run: succeeded, failed or cancelled. Raises LeaseLost when it is no longer ours."""
-    guard(tx, claim)
+    _hold_fence(tx, claim)
     ended = {"state": state, "finished_at": func.now(), "lease_until": None, "error_kind": kind}
     _expect_ours(tx, claim, _ours(claim).values(error_message=message, **ended))
 

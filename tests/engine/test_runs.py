@@ -215,6 +215,18 @@ def test_cancel_of_running_run(engine):
     assert run_row(engine, claim.run_id)["state"] == "cancelled"
 
 
+def test_cancel_is_seen_by_the_next_commit(engine, shop):
+    """Long before the lease is renewed: no page is loaded once somebody has cancelled."""
+    claim = begin(engine, shop)
+    with engine.begin() as tx:
+        runs.cancel(tx, claim.run_id)
+
+    ended = carry_out(engine, shop, claim, None, Lease(engine, claim, None, seconds=30, every=30))
+
+    row = run_row(engine, claim.run_id)
+    assert (ended, row["state"], row["pages"]) == ("cancelled", "cancelled", 0)
+
+
 def test_run_ends_once(engine, shop):
     claim = begin(engine, shop)
     with engine.begin() as tx:
