@@ -9,7 +9,8 @@ from ingest.settings import settings
 
 READ_ONLY = "25006"
 # No statement of ours waits for ever: a held lock or a lost network shows up as an error in time.
-LIMITS = "-c lock_timeout=10s -c statement_timeout=120s -c timezone=UTC"
+# What a statement with a method switched off seems to cost would have PostgreSQL (up to 17) compile it first.
+LIMITS = "-c lock_timeout=10s -c statement_timeout=120s -c timezone=UTC -c jit=off"
 
 
 # A host that vanished is noticed in seconds, not after TCP's two hours; text is UTF-8 whatever

@@ -1,4 +1,4 @@
-"""Rows into a dataset's table: what is new, what differs, what is equal."""
+"""Rows into a dataset's table: what is new is inserted, what differs is updated, what is equal stays."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 
 from ingest.by_halves import Refused, check_refused, write_by_halves
 from ingest.claims import Claim
+from ingest.classify import classify
 from ingest.company import Company
 from ingest.copy_in import copy_in, own_cursor
 from ingest.declared import Dataset, Source
 from ingest.fold import fold
-from ingest.known import BY_INDEX, Known
+from ingest.known import Known
 from ingest.landed import PAGE_AND_NUMBER, Landed
 
 Written = tuple[Counter[str], list[Refused]]
@@ -102,35 +103,6 @@ def _insert(
     )
 
 
-# One look into the index for each key, whatever the planner believes: on a table that grew since it was last
-# analysed it would hash the whole table for every page, or walk it once for every key (measured: 2.5 s
-# instead of 0.1 s a page). LATERAL with LIMIT leaves it no other order.
-_STANDING = """
-    SELECT page.key, encode(uuid_send(found.content_hash), 'hex') FROM unnest(%s::text[]) AS page (key)
-     CROSS JOIN LATERAL (
-       SELECT content_hash FROM {table} AS i WHERE i.source = %s AND i.key = page.key LIMIT 1) AS found
-"""
-
-
-def classify(tx: Connection, source: Source, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
-    """Part the rows into new ones, changed ones, and the number of those that are there already."""
-    if rows.is_empty():
-        return rows, rows, 0
-    standing = _standing(tx, source, rows["key"].to_list())
-    found = rows.join(standing, on="key", how="left", maintain_order="left")
-    stands = found["stands"]
-    new, changed = rows.filter(stands.is_null()), rows.filter(stands.is_not_null() & (stands != rows["hash"]))
-    return new, changed, len(rows) - len(new) - len(changed)
-
-
-def _standing(tx: Connection, source: Source, keys: list[str]) -> pl.DataFrame:
-    query = sql.SQL(_STANDING).format(table=sql.Identifier(source.dataset.name))
-    tx.execute(BY_INDEX)
-    with own_cursor(tx) as cursor:
-        cursor.execute(query, (keys, source.name))
-        return pl.DataFrame(cursor.fetchall(), schema={"key": pl.String, "stands": pl.String}, orient="row")
-
-
 def insert_new(tx: Connection, source: Source, claim: Claim, landed: Landed, rows: pl.DataFrame) -> int:
     """COPY new rows straight into the table; the fence makes this the one writer of the source."""
     _copy(tx, source.dataset.name, source, claim, landed, rows)
@@ -141,35 +113,51 @@ def update_changed(tx: Connection, source: Source, claim: Claim, landed: Landed,
     """Overwrite rows that differ, unless what stands is newer; return how many were."""
     with own_cursor(tx) as cursor:
         cursor.execute(_stage_statement(source.dataset))
-    _copy(tx, "staged", source, claim, landed, rows)
+    _copy(tx, _staged(source.dataset), source, claim, landed, rows)
     with own_cursor(tx) as cursor:
-        cursor.execute("ANALYZE staged")
         cursor.execute(_update_statement(source.dataset))
         updated: int = cursor.rowcount
-        cursor.execute("DROP TABLE staged")
     return updated
+
+
+def _staged(dataset: Dataset) -> str:
+    """The temporary table that hides no other: a dataset has no blank in its name."""
+    return f"staged {dataset.name}"
 
 
 def _columns(dataset: Dataset) -> list[str]:
     return [*SYSTEM, *(field.name for field in dataset.fields)]
 
 
+# A session keeps the table: to make it anew for every page takes longer than to update a few rows. After a
+# commit it is empty, and is emptied for whoever updates twice in one transaction.
+_STAGE = """
+    CREATE TEMP TABLE IF NOT EXISTS {staged} ON COMMIT DELETE ROWS
+        AS SELECT {columns} FROM {table} WITH NO DATA;
+    DELETE FROM {staged}
+"""
+# One look into the index for each row: nobody has told the planner how many there are.
+_UPDATE = """
+    SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+    UPDATE {table} AS i SET {assignments}, updated_at = now() FROM {staged} AS s
+     WHERE i.source = s.source AND i.key = s.key AND {gives_way}
+"""
+
+
 def _stage_statement(dataset: Dataset) -> sql.Composed:
-    return sql.SQL(
-        "CREATE TEMP TABLE staged ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA"
-    ).format(
-        columns=sql.SQL(", ").join(map(sql.Identifier, _columns(dataset))), table=sql.Identifier(dataset.name)
+    return sql.SQL(_STAGE).format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, _columns(dataset))),
+        table=sql.Identifier(dataset.name),
+        staged=sql.Identifier(_staged(dataset)),
     )
 
 
 def _update_statement(dataset: Dataset) -> sql.Composed:
     settable = [sql.Identifier(name) for name in _columns(dataset) if name not in ("source", "key")]
-    return sql.SQL(
-        "UPDATE {table} AS i SET {assignments}, updated_at = now() FROM staged AS s"
-        " WHERE i.source = s.source AND i.key = s.key AND {gives_way}"
-    ).format(
+    return sql.SQL(_UPDATE).format(
         table=sql.Identifier(dataset.name),
         assignments=sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(column) for column in settable),
+        staged=sql.Identifier(_staged(dataset)),
         gives_way=_gives_way(dataset),
     )
 

@@ -10,8 +10,9 @@ import polars as pl
 import structlog
 from sqlalchemy import Connection, Engine
 
-from ingest import claims, items, store
+from ingest import claims, store
 from ingest.claims import COUNTERS, Claim
+from ingest.classify import classify
 from ingest.declared import Source
 from ingest.decode import decode
 from ingest.errors import IngestError, SourceBroken
@@ -96,7 +97,7 @@ def _certainly_newest(tx: Connection, source: Source, kept: Kept, good: pl.DataF
     """
     known = [kept.waiting[number].key for number in good["index"]]
     other = good.filter(good["key"].ne_missing(pl.Series(known, dtype=pl.String)))
-    _, changed, _ = items.classify(tx, source, other)
+    _, changed, _ = classify(tx, source, other)
     return good.filter(~pl.col("index").is_in(changed["index"].to_list()))
 
 

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from ingest import items, known
+from ingest import classify, known
 from tests.engine.rows import Script, counts, declare, rows, run, thing_source
 
 names = st.sampled_from(["red", "green", "blue"])
@@ -78,7 +78,7 @@ def test_as_many_records_as_before_are_expected(shop, monkeypatch, page_by_page)
     monkeypatch.setattr(known, "WORTH_A_BLOCK", 3)
     loaded(shop, [things("a red", "b red", "c red")])
     loaded(shop, [[], things("d red")], mode="incremental")
-    monkeypatch.setattr(items, "_standing", None)
+    monkeypatch.setattr(classify, "_standing", None)
 
     assert loaded(shop, [things("a red"), things("d red")]) == {"fetched": 2, "unchanged": 2}
 
@@ -90,13 +90,13 @@ def test_first_increment_is_expected_to_be_small(shop, monkeypatch, page_by_page
     loaded(shop, many, mode="incremental")
     loaded(shop, many, mode="incremental")
     looked_up: list[str] = []
-    standing_of = items._standing
+    standing_of = classify._standing
 
     def noted(tx, source, keys):
         looked_up.extend(keys)
         return standing_of(tx, source, keys)
 
-    monkeypatch.setattr(items, "_standing", noted)
+    monkeypatch.setattr(classify, "_standing", noted)
     again = [things(f"{letter} red") for letter in "fedcb"]
 
     found = loaded(shop, [*many, *again], mode="incremental")
@@ -111,7 +111,7 @@ def test_increments_as_large_as_twice_before_are_expected(shop, monkeypatch, pag
     day = [things("a red"), things("b red"), things("c red")]
     loaded(shop, day, mode="incremental")
     loaded(shop, [*day, *day], mode="incremental")
-    monkeypatch.setattr(items, "_standing", None)
+    monkeypatch.setattr(classify, "_standing", None)
 
     found = loaded(shop, [*day, *day, *day], mode="incremental")
 
@@ -121,7 +121,7 @@ def test_increments_as_large_as_twice_before_are_expected(shop, monkeypatch, pag
 def test_hashes_are_read_where_they_are_worth_it(shop, monkeypatch):
     """What they tell is not looked up."""
     loaded(shop, [things("a red", "b red")])
-    monkeypatch.setattr(items, "_standing", None)
+    monkeypatch.setattr(classify, "_standing", None)
 
     assert loaded(shop, [things("a red", "b red")]) == {"fetched": 2, "unchanged": 2}
 

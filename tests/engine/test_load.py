@@ -7,6 +7,7 @@ from decimal import Decimal
 import orjson
 import pytest
 import zstandard
+from sqlalchemy import text
 
 from ingest import claims, in_turn, known, open_rejects, store
 from ingest.decode import decode
@@ -61,6 +62,21 @@ def test_only_changed_rows_are_updated(engine):
     assert counts(row) == {"fetched": 3, "inserted": 1, "updated": 1, "unchanged": 1}
     assert things(engine)["b"] == ("thing", Decimal("2.5"))
     assert rows(engine, "SELECT key FROM things WHERE updated_at > created_at") == [("b",)]
+
+
+def test_changed_row_that_postgres_refuses_leaves_its_neighbours(engine):
+    """Its page's other changes are written once each, though they are tried by halves."""
+    letters = "abcdefgh"
+    declare(engine, thing_source(Script([[thing(key) for key in letters]])))
+    run(engine, thing_source(Script([[thing(key) for key in letters]])))
+    with engine.begin() as tx:
+        tx.execute(text("ALTER TABLE things ADD CHECK (name <> 'refused')"))
+    changed = [thing(key, name="refused" if key == "d" else "new") for key in letters]
+
+    row = run(engine, thing_source(Script([changed])), mode="full")
+
+    assert counts(row) == {"fetched": 8, "updated": 7, "rejected": 1}
+    assert {key for key, (name, _) in things(engine).items() if name == "thing"} == {"d"}
 
 
 def test_bad_records_leave_their_neighbours(engine):
