@@ -22,16 +22,17 @@ def classify(tx: Connection, source: Source, rows: pl.DataFrame) -> tuple[pl.Dat
     """Part the rows into new ones, changed ones, and the number of those that are there already."""
     if rows.is_empty():
         return rows, rows, 0
-    standing = _standing(tx, source, rows["key"].to_list())
-    found = rows.join(standing, on="key", how="left", maintain_order="left")
-    stands = found["stands"]
+    keys = rows["key"].to_list()
+    standing = _standing(tx, source, keys)
+    stands = pl.Series(list(map(standing.get, keys)), dtype=pl.String)
     new, changed = rows.filter(stands.is_null()), rows.filter(stands.is_not_null() & (stands != rows["hash"]))
     return new, changed, len(rows) - len(new) - len(changed)
 
 
-def _standing(tx: Connection, source: Source, keys: list[str]) -> pl.DataFrame:
+def _standing(tx: Connection, source: Source, keys: list[str]) -> dict[str, str]:
+    """The hash of what stands under each of the keys that are there."""
     query = sql.SQL(_STANDING).format(table=sql.Identifier(source.dataset.name))
     tx.execute(BY_INDEX)
     with own_cursor(tx) as cursor:
         cursor.execute(query, (keys, source.name))
-        return pl.DataFrame(cursor.fetchall(), schema={"key": pl.String, "stands": pl.String}, orient="row")
+        return dict(cursor.fetchall())

@@ -1,6 +1,7 @@
 """The open rejects of a source, as what a record that arrives may settle: by key, and without one by text."""
 
 import hashlib
+from collections.abc import Sequence
 
 import polars as pl
 from sqlalchemy import Connection, text
@@ -14,8 +15,6 @@ _OPEN = text("""
     SELECT key, CASE WHEN key IS NULL THEN md5(record) END AS record FROM rejects
      WHERE source = :source AND state = 'open' LIMIT :most
 """)
-# A record by its key, or by its fingerprint where it has none.
-ARRIVED = {"key": pl.String, "record": pl.String}
 
 
 class OpenRejects:
@@ -28,22 +27,22 @@ class OpenRejects:
     def __init__(self, tx: Connection, source: Source, *, most: int) -> None:
         found = tx.execute(_OPEN, {"source": source.name, "most": most + 1}).all()
         self._many = len(found) > most
-        self._found = pl.DataFrame([] if self._many else found, schema=ARRIVED, orient="row")
+        self._keys = pl.Series([] if self._many else [row.key for row in found], dtype=pl.String).drop_nulls()
+        self._records = set() if self._many else {row.record for row in found if row.key is None}
 
-    def met(self, arrived: pl.DataFrame) -> pl.DataFrame:
-        """Those of what arrived (columns of `ARRIVED`) that may be of one of them."""
+    def met(self, keys: pl.Series, records: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Those keys, and fingerprints of records without one, that may be of one of them."""
         if self._many:
-            return arrived
-        if self._found.is_empty():
-            return arrived.clear()
-        by_key = arrived.join(self._found, on="key", how="semi")
-        return pl.concat([by_key, arrived.join(self._found, on="record", how="semi")])
+            return keys.to_list(), list(records)
+        known = keys.filter(keys.is_in(self._keys.implode()))
+        return known.to_list(), [record for record in records if record in self._records]
 
-    def add(self, written: pl.DataFrame) -> None:
-        """Remember what was written just now, in columns of `ARRIVED`."""
+    def add(self, keys: pl.Series, records: Sequence[str]) -> None:
+        """Remember what was written just now."""
         if not self._many:
-            self._found.extend(written)
-            self._many = len(self._found) > MOST_KEPT
+            self._keys.append(keys)
+            self._records.update(records)
+            self._many = len(self._keys) + len(self._records) > MOST_KEPT
 
 
 def fingerprint(record: str) -> str:

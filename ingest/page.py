@@ -50,7 +50,7 @@ class Page:
     fetched_at: datetime = field(default_factory=_now)
     records: int | None = None
 
-    @property
+    @cached_property
     def weight(self) -> int:
         """Its bytes, or more where its records are short: each takes memory of its own, most as a reject."""
         return max(len(self.body), BYTES_A_RECORD * (self._most() if self.records is None else self.records))

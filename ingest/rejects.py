@@ -11,7 +11,7 @@ from ingest.copy_in import copy_in
 from ingest.declared import Source
 from ingest.landed import Landed
 from ingest.normalize.plan import copy_text
-from ingest.open_rejects import ARRIVED, OpenRejects, fingerprint
+from ingest.open_rejects import OpenRejects, fingerprint
 from ingest.page import Reject
 from ingest.storable import storable
 from ingest.verdicts import judged_again
@@ -31,6 +31,9 @@ SCHEMA = {
     "record": pl.String,
     "state": pl.String,
 }
+
+# A record by its key, or by its fingerprint where it has none.
+ARRIVED = {"key": pl.String, "record": pl.String}
 
 # Built once: to build it takes longer than to write a few rejects.
 _LINE = pl.concat_str(
@@ -120,14 +123,14 @@ def _settle(
     `rows` are the new rejects, and open from then on but for those that are resolved already.
     """
     bad = _by_key_or_record(rows)
-    good = pl.DataFrame({"key": arrived["key"], "record": None}, schema=ARRIVED)
-    every = pl.concat([good, bad])
-    standing = standing or OpenRejects(tx, source, most=len(every))
-    met = standing.met(every)
-    if not met.is_empty():
-        found = {"keys": met["key"].drop_nulls().to_list(), "records": met["record"].drop_nulls().to_list()}
-        tx.execute(_SETTLE, {"source": source.name, "raw_id": landed.first, **found})
-    standing.add(bad)
+    bad_keys, bad_records = bad["key"].drop_nulls(), bad["record"].drop_nulls().to_list()
+    every = pl.concat([arrived["key"], bad_keys])
+    standing = standing or OpenRejects(tx, source, most=len(every) + len(bad_records))
+    keys, records = standing.met(every, bad_records)
+    if keys or records:
+        values = {"source": source.name, "raw_id": landed.first, "keys": keys, "records": records}
+        tx.execute(_SETTLE, values)
+    standing.add(bad_keys, bad_records)
 
 
 def _by_key_or_record(rows: pl.DataFrame) -> pl.DataFrame:
