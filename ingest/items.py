@@ -115,6 +115,7 @@ def update_changed(tx: Connection, source: Source, claim: Claim, landed: Landed,
         cursor.execute(_stage_statement(source.dataset))
     _copy(tx, _staged(source.dataset), source, claim, landed, rows)
     with own_cursor(tx) as cursor:
+        cursor.execute(_ONE_BY_ONE)
         cursor.execute(_update_statement(source.dataset))
         updated: int = cursor.rowcount
     return updated
@@ -137,9 +138,10 @@ _STAGE = """
     DELETE FROM {staged}
 """
 # One look into the index for each row: nobody has told the planner how many there are.
-_UPDATE = """
-    SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
-    UPDATE {table} AS i SET {assignments}, updated_at = now() FROM {staged} AS s
+_ONE_BY_ONE = """
+    SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off
+"""
+_UPDATE = """UPDATE {table} AS i SET {assignments}, updated_at = now() FROM {staged} AS s
      WHERE i.source = s.source AND i.key = s.key AND {gives_way}
 """
 

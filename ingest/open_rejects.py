@@ -40,7 +40,7 @@ class OpenRejects:
     def add(self, keys: pl.Series, records: Sequence[str]) -> None:
         """Remember what was written just now."""
         if not self._many:
-            self._keys.append(keys)
+            self._keys.extend(keys)
             self._records.update(records)
             self._many = len(self._keys) + len(self._records) > MOST_KEPT
 
