@@ -1,11 +1,14 @@
-"""kombu's Redis transport, but a message that is not of Celery's making is dropped and told.
+"""kombu's Redis transport, where what is wrong with one message costs no worker.
 
-kombu lets the error out: the worker ends, and a message that it had taken already is put back, so that the
-next worker ends as well (kombu 5.7, tried with one that lacks its content-encoding).
+One that is not of Celery's making is dropped and told. kombu lets the error out: the worker ends, and a
+message that it had taken already is put back, so that the next worker ends as well (kombu 5.7, tried with one
+that lacks its content-encoding). One that cannot be acknowledged holds no slot.
 """
 
 import base64
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -19,8 +22,37 @@ PLAIN = {"content-type": "application/json", "content-encoding": "utf-8"}
 NEVER_SENT = {"eta": (None,), "retries": (None, 0), "timelimit": (None, [None, None]), "compression": (None,)}
 
 
+class QoS(redis.QoS):
+    """Which messages are under way; one that cannot be acknowledged is so no longer.
+
+    kombu goes on counting it, so that a worker with all its slots counted asks for no other message, and
+    notices no lost connection: alive, and deaf for ever (kombu 5.7, tried). Redis gives the message to
+    somebody again after the visibility timeout, and to wake a run twice is harmless.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        """Say that a message is done."""
+        with self._over(delivery_tag):
+            super().ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Say that a message is for somebody else, or for nobody."""
+        with self._over(delivery_tag):
+            super().reject(delivery_tag, requeue=requeue)
+
+    @contextmanager
+    def _over(self, delivery_tag: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            self._quick_ack(delivery_tag)
+            raise
+
+
 class Channel(redis.Channel):
     """A channel that survives what is not JSON."""
+
+    QoS = QoS
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

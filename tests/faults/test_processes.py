@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from functools import partial
 
 import pytest
 import yaml
@@ -113,12 +114,29 @@ def test_stop_at_any_point(place, processes, point):
     expect_whole(place)
 
 
+def cut_connections(place: Stage) -> None:
+    """Redis ends those that are no subscriptions; whoever waits for nothing there does not notice."""
+    place.broker.client_kill_filter(_type="normal", skipme=True)
+
+
 def test_worker_hears_again(place, processes):
     """P13: its connections to Redis are cut, again and again, and it takes the next run."""
     for _ in range(10):
         run_id = place.request(ONE.name, mode="full", wake=False)
-        place.broker.client_kill_filter(_type="normal", skipme=True)
+        cut_connections(place)
 
+        assert place.wait([run_id])[run_id].state == "succeeded"
+    expect_whole(place)
+
+
+def test_worker_hears_again_after_a_lost_ack(place, processes):
+    """P13: they are cut as it says that a message is done; it does not wait for ever to be heard."""
+    said_done = b"ZREM"
+    for _ in range(3):
+        place.redis.weather.before = said_done, partial(cut_connections, place)
+        wait_until(lambda: place.redis.weather.before is None, seconds=30, what="a message to be done")
+
+        run_id = place.request(ONE.name, mode="full", wake=False)
         assert place.wait([run_id])[run_id].state == "succeeded"
     expect_whole(place)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -22,6 +22,7 @@ class Weather:
     trickle: bool = False  # one byte at a time
     swallow_commits: int = 0  # so many replies of COMMIT are kept back and the connection is cut
     swallowed: int = field(default=0)
+    before: tuple[bytes, Callable[[], object]] | None = None  # done once, before a client's words get through
 
 
 class Proxy:
@@ -97,6 +98,9 @@ class _Pair:
     async def ask(self, reader: asyncio.StreamReader) -> None:
         while data := await reader.read(PIECE):
             weather = self.proxy.weather
+            if weather.before is not None and weather.before[0] in data:
+                (_, do), weather.before = weather.before, None
+                do()
             if weather.swallow_commits > 0 and data.endswith(COMMIT):
                 weather.swallow_commits -= 1
                 self.swallowing = True
