@@ -34,8 +34,9 @@ from ingest.kinds.split import parts_of
 Kind = Callable[..., Any]
 Declared = TypeVar("Declared", Dataset, Source)
 
+# The last one is a temporary table of `ingest.traces`, which would hide the dataset's.
 TABLES_TAKEN = frozenset(
-    {"runs", "parts", "traces", "sources", "checkpoints", "rejects", "alembic_version", "staged"}
+    {"runs", "parts", "traces", "sources", "checkpoints", "rejects", "alembic_version", "still_open"}
 )
 # The raw pages of a source are in the table raw_<source>; these names are taken there.
 RAW_TAKEN = frozenset({"data", "data_id_seq"})

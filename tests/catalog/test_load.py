@@ -183,7 +183,18 @@ def test_refuses_a_dataset(files: Files, text: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["runs", "sources", "checkpoints", "rejects", "raw_coins", "alembic_version", "Items", "a-b"]
+    "name",
+    [
+        "runs",
+        "sources",
+        "checkpoints",
+        "rejects",
+        "raw_coins",
+        "alembic_version",
+        "still_open",
+        "Items",
+        "a-b",
+    ],
 )
 def test_refuses_a_datasets_name(files: Files, name: str) -> None:
     [problem] = files.write(f"datasets/{name}", DATASET).problems()
