@@ -137,7 +137,8 @@ _STAGE = """
         AS SELECT {columns} FROM {table} WITH NO DATA;
     DELETE FROM {staged}
 """
-# One look into the index for each row: nobody has told the planner how many there are.
+# One look into the index for each row: nobody has told the planner how many there are. They themselves are
+# read in one go, which BY_INDEX of `ingest.known` forbids until the transaction ends.
 _ONE_BY_ONE = """
     SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off
 """
